@@ -27,7 +27,7 @@ parser.add_argument("--columns", type=int, default=64)
 parser.add_argument("--concepts", type=int, default=256)
 parser.add_argument("--k", type=int, default=5)
 parser.add_argument("--only", default="eidos,sae_lens,interpreto")
-parser.add_argument("--kinds", default="top_k,batch_top_k,vanilla,gated,jump_relu,matryoshka")
+parser.add_argument("--kinds", default="top_k,batch_top_k,vanilla,gated,jump_relu,matryoshka,matching_pursuit")
 arguments = parser.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
 
@@ -37,7 +37,7 @@ import torch  # noqa: E402
 torch.set_num_threads(arguments.threads)
 KINDS = arguments.kinds.split(",")
 # The coefficients of the penalties of SAELens, which end near the given numbers of codes; Eidos aims at those numbers.
-PENALTIES = {"vanilla": (0.4, 9.3), "gated": (0.5, 7.9), "jump_relu": (0.1, 3.8)}
+PENALTIES = {"vanilla": (1.33, 9.0), "gated": (1.68, 7.9), "jump_relu": (0.5, 4.1)}
 
 
 def problem(seed):
@@ -102,9 +102,10 @@ def sae_lens(atoms, rows, test, seed, rate):
     classes = {
         "top_k": (peer.TopKTrainingSAE, peer.TopKTrainingSAEConfig, {"k": arguments.k}),
         "batch_top_k": (peer.BatchTopKTrainingSAE, peer.BatchTopKTrainingSAEConfig, {"k": arguments.k}),
-        "vanilla": (peer.StandardTrainingSAE, peer.StandardTrainingSAEConfig, {"l1_coefficient": 0.4}),
-        "gated": (peer.GatedTrainingSAE, peer.GatedTrainingSAEConfig, {"l1_coefficient": 0.5}),
-        "jump_relu": (peer.JumpReLUTrainingSAE, peer.JumpReLUTrainingSAEConfig, {"l0_coefficient": 0.1}),
+        "vanilla": (peer.StandardTrainingSAE, peer.StandardTrainingSAEConfig, {"l1_coefficient": PENALTIES["vanilla"][0]}),
+        "gated": (peer.GatedTrainingSAE, peer.GatedTrainingSAEConfig, {"l1_coefficient": PENALTIES["gated"][0]}),
+        "jump_relu": (peer.JumpReLUTrainingSAE, peer.JumpReLUTrainingSAEConfig, {"l0_coefficient": PENALTIES["jump_relu"][0]}),
+        "matching_pursuit": (peer.MatchingPursuitTrainingSAE, peer.MatchingPursuitTrainingSAEConfig, {"max_iterations": arguments.k}),
         "matryoshka": (peer.MatryoshkaBatchTopKTrainingSAE, peer.MatryoshkaBatchTopKTrainingSAEConfig,
                        {"k": arguments.k, "matryoshka_widths": [arguments.concepts // share for share in (8, 4, 2, 1)]}),
     }
@@ -133,22 +134,30 @@ def sae_lens(atoms, rows, test, seed, rate):
 def interpreto(atoms, rows, test, seed):
     from torch.utils.data import DataLoader, TensorDataset
 
-    from interpreto._vendor.overcomplete.sae import TopKSAE, train_sae
+    from interpreto._vendor.overcomplete.sae import MpSAE, TopKSAE, train_sae
     from interpreto.concepts.methods.overcomplete import DeadNeuronsReanimationLoss
 
-    torch.manual_seed(seed)
-    sae = TopKSAE(arguments.columns, nb_concepts=arguments.concepts, top_k=arguments.k, device="cpu")
-    epochs = max(1, arguments.steps * arguments.batch // len(rows))
-    loader = DataLoader(TensorDataset(torch.from_numpy(rows)), batch_size=arguments.batch, shuffle=True)
-    begin = time.time()
-    train_sae(sae, loader, DeadNeuronsReanimationLoss(), torch.optim.Adam(sae.parameters(), lr=1e-3), nb_epochs=epochs, clip_grad=None,
-              monitoring=0, device="cpu")
-    seconds = time.time() - begin
-    sae.eval()
-    with torch.no_grad():
-        _, codes = sae.encode(torch.from_numpy(test))
-        found = measures(codes, sae.decode(codes), test)
-    say("interpreto", "top_k", seed, {**found, "mmcs": mmcs(atoms, sae.get_dictionary().detach().numpy()), "seconds": seconds})
+    for kind in KINDS:
+        if kind not in ("top_k", "matching_pursuit"):
+            continue
+        torch.manual_seed(seed)
+        if kind == "top_k":
+            sae = TopKSAE(arguments.columns, nb_concepts=arguments.concepts, top_k=arguments.k, device="cpu")
+        else:
+            sae = MpSAE(arguments.columns, nb_concepts=arguments.concepts, k=arguments.k, device="cpu")
+        epochs = max(1, arguments.steps * arguments.batch // len(rows))
+        loader = DataLoader(TensorDataset(torch.from_numpy(rows)), batch_size=arguments.batch, shuffle=True)
+        # What it reanimates by are pre-activations, which a pursuit has not.
+        loss = DeadNeuronsReanimationLoss() if kind == "top_k" else lambda x, x_hat, *_: (x - x_hat).square().mean()
+        begin = time.time()
+        train_sae(sae, loader, loss, torch.optim.Adam(sae.parameters(), lr=1e-3), nb_epochs=epochs, clip_grad=None,
+                  monitoring=0, device="cpu")
+        seconds = time.time() - begin
+        sae.eval()
+        with torch.no_grad():
+            _, codes = sae.encode(torch.from_numpy(test))
+            found = measures(codes, sae.decode(codes), test)
+        say("interpreto", kind, seed, {**found, "mmcs": mmcs(atoms, sae.get_dictionary().detach().numpy()), "seconds": seconds})
 
 
 for seed in map(int, arguments.seeds.split(",")):

@@ -79,9 +79,10 @@
  * new one, also when it is cancelled or the disk is full. It writes what a link leads to, and what is not a file (a folder, a pipe, a
  * device) is an error and stays. Activations are a folder: what an interrupted call left of the same ones is gone on from, and a folder
  * with others, or with files of somebody else, is EIDOS_MISMATCH and stays. Files call a model by the name that it was opened by, but
- * not by a path of this machine: of an absolute path they keep the last part, "./name". Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
- * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy). Large tables of
- * embeddings are read from the file while a model lives; one that was written to since is an error.
+ * not by a path of this machine: of an absolute path they keep the last part, "./name". Weights and rows on disk are mapped: a program
+ * that cuts such a file while it is used ends this process by SIGBUS, so replace files by renaming, or ask for a copy (copy in
+ * eidos_load_options, eidos_activations_open_copy). Large tables of embeddings are read from the file while a model lives; one that was
+ * written to since is an error.
  *
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
  * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
@@ -2335,207 +2336,6 @@ eidos_status eidos_sparse_pca_fit(const eidos_activations *activations,
                                   eidos_explainer **out,
                                   eidos_error **err);
 
-/* --- Sparse autoencoders and transcoders: training ----------------------------------------------------------------- */
-
-/**
- * The batch keeps its largest codes, `k` for each row on average; what is trained has one threshold for all. The default.
- */
-#define EIDOS_SAE_BATCH_TOP_K 1
-
-/**
- * Each row keeps its `k` largest codes.
- */
-#define EIDOS_SAE_TOP_K 2
-
-/**
- * A ReLU, and a penalty on the sum of the codes.
- */
-#define EIDOS_SAE_VANILLA 3
-
-/**
- * A threshold for each concept, learned with straight-through gradients, and a penalty on the number of codes.
- */
-#define EIDOS_SAE_JUMP_RELU 4
-
-/**
- * A gate decides which codes a row has, apart from how large they are, and a penalty on the gates.
- */
-#define EIDOS_SAE_GATED 5
-
-/**
- * Batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come first.
- */
-#define EIDOS_SAE_MATRYOSHKA 6
-
-/**
- * All pre-activations within half a bandwidth count the same. The default.
- */
-#define EIDOS_KERNEL_RECTANGLE 0
-
-/**
- * The kernel falls in a line to zero at half a bandwidth.
- */
-#define EIDOS_KERNEL_TRIANGULAR 1
-
-/**
- * The kernel is a parabola that is zero at half a bandwidth.
- */
-#define EIDOS_KERNEL_EPANECHNIKOV 2
-
-/**
- * The kernel is the square of a parabola that is zero at half a bandwidth.
- */
-#define EIDOS_KERNEL_QUARTIC 3
-
-/**
- * The kernel is a wave of the cosine that is zero at a bandwidth.
- */
-#define EIDOS_KERNEL_COSINE 4
-
-/**
- * The kernel is a normal distribution with half a bandwidth as its deviation.
- */
-#define EIDOS_KERNEL_GAUSSIAN 5
-
-/**
- * The kernel is Silverman's, which is a little below zero in its tails.
- */
-#define EIDOS_KERNEL_SILVERMAN 6
-
-/**
- * The kernel is a Cauchy distribution, with heavy tails.
- */
-#define EIDOS_KERNEL_CAUCHY 7
-
-/**
- * These options say how a sparse autoencoder is trained. Fill the struct with `eidos_sae_options_init` first.
- */
-typedef struct {
-    /**
-     * This is the size of the struct in bytes, set by `eidos_sae_options_init`.
-     */
-    uint32_t struct_size;
-    /**
-     * The training finds this many concepts. There is no default: 0 is an error.
-     */
-    uint32_t concept_count;
-    /**
-     * The kind says how the number of codes of a row is kept small: one of `EIDOS_SAE_*`. By default batch-top-k.
-     */
-    uint32_t kind;
-    /**
-     * A row has this many codes: exactly, at most or on average, as the kind says. 0, the default, is a twelfth of the columns, at
-     * most 64.
-     */
-    uint32_t k;
-    /**
-     * The file that the state of the training is written to, and continued from if it is there; NULL is none. A training that
-     * is cancelled writes it.
-     */
-    const char *checkpoint;
-    /**
-     * The weight of the penalty of a kind that has one. 0, the default, adapts it while it trains, so that a row has `k` codes on
-     * average.
-     */
-    double penalty;
-    /**
-     * The width of the kernel by which the thresholds of a JumpReLU learn, for rows whose columns have the variance 1 on average. 0,
-     * the default, is 1.
-     */
-    double bandwidth;
-    /**
-     * The learning rate of Adam, for rows whose columns have the variance 1 on average. 0, the default, is
-     * `5e-4 * sqrt(16384 / concept_count)`, from 2.5e-4 to 5e-3.
-     */
-    double learning_rate;
-    /**
-     * The share of the steps over which the learning rate rises from 0. By default 0.05.
-     */
-    double warm_up;
-    /**
-     * The share of the steps at the end over which the learning rate falls to 0. By default 0.25.
-     */
-    double decay;
-    /**
-     * The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By default
-     * 1/32.
-     */
-    double dead_weight;
-    /**
-     * The share of the rows that the autoencoder is measured on, and not trained. By default 0.05.
-     */
-    double held_out;
-    /**
-     * The parameters are changed this many times, each time for one batch. 0, the default, reads the rows twenty times, in at
-     * least 4000 and at most 30,000 steps.
-     */
-    uint32_t steps;
-    /**
-     * A batch has this many rows. By default 1024.
-     */
-    uint32_t batch_rows;
-    /**
-     * A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all concepts
-     * are as frequent.
-     */
-    uint32_t dead_after;
-    /**
-     * So many rows are shuffled together. By default 65,536.
-     */
-    uint32_t shuffled_rows;
-    /**
-     * After so many steps the checkpoint is written; 0, the default, is only when the training is cancelled.
-     */
-    uint32_t checkpoint_every;
-    /**
-     * The seed decides the start and the order of the rows. By default 0.
-     */
-    uint32_t seed;
-    /**
-     * The training uses this many threads; 0, the default, is one per core. Results do not depend on it.
-     */
-    uint32_t threads;
-    /**
-     * 1, the default, lets dead concepts begin anew at what the worst rows lack, as long as the learning rate is not falling; 0 does
-     * not.
-     */
-    uint32_t restart_dead;
-    /**
-     * The thresholds of a JumpReLU learn by this kernel: one of `EIDOS_KERNEL_*`. By default a rectangle.
-     */
-    uint32_t kernel;
-} eidos_sae_options;
-
-/**
- * Fills the options of a sparse autoencoder with the defaults. `size` is `sizeof(eidos_sae_options)`.
- */
-eidos_status eidos_sae_options_init(eidos_sae_options *options, size_t size);
-
-/**
- * Trains a sparse autoencoder: many concepts, of which each row has few, that reconstruct the rows. The measures are, on rows
- * that were held out, `fvu`, the fraction of variance unexplained, `l0`, the codes of a row on average, and `loss`, the squared
- * error of a row; and the shares of concepts that are `dead`, which no row has, and `dense`, which more than a tenth of the rows
- * have. They are logged while it trains. `EIDOS_UNSUPPORTED` for rows that are spread over processes. `control` and `err` may be
- * NULL.
- */
-eidos_status eidos_sae_fit(const eidos_activations *activations,
-                           const eidos_sae_options *options,
-                           const eidos_control *control,
-                           eidos_explainer **out,
-                           eidos_error **err);
-
-/**
- * Trains a transcoder: as `eidos_sae_fit`, but what it gives are the rows of another module, such as the output of an MLP whose
- * input it reads. `inputs` and `outputs` have the same units, row by row; `EIDOS_MISMATCH` where they have not. `control` and
- * `err` may be NULL.
- */
-eidos_status eidos_sae_fit_transcoder(const eidos_activations *inputs,
-                                      const eidos_activations *outputs,
-                                      const eidos_sae_options *options,
-                                      const eidos_control *control,
-                                      eidos_explainer **out,
-                                      eidos_error **err);
-
 /* --- Dictionaries of others: opened in the formats in which they are published, written in them, and made of a caller's own matrices  */
 
 /**
@@ -3138,6 +2938,227 @@ eidos_status eidos_split_model_stream_activations(const eidos_split_model *model
                                                   eidos_activations **out,
                                                   size_t out_count,
                                                   eidos_error **err);
+
+/* --- Sparse autoencoders and transcoders: training ----------------------------------------------------------------- */
+
+/**
+ * The batch keeps its largest codes, `k` for each row on average; what is trained has one threshold for all. The default.
+ */
+#define EIDOS_SAE_BATCH_TOP_K 1
+
+/**
+ * Each row keeps its `k` largest codes.
+ */
+#define EIDOS_SAE_TOP_K 2
+
+/**
+ * A ReLU, and a penalty on the sum of the codes.
+ */
+#define EIDOS_SAE_VANILLA 3
+
+/**
+ * A threshold for each concept, learned with straight-through gradients, and a penalty on the number of codes.
+ */
+#define EIDOS_SAE_JUMP_RELU 4
+
+/**
+ * A gate decides which codes a row has, apart from how large they are, and a penalty on the gates.
+ */
+#define EIDOS_SAE_GATED 5
+
+/**
+ * Batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come first.
+ */
+#define EIDOS_SAE_MATRYOSHKA 6
+
+/**
+ * A row takes the concept that explains most of it, then that which explains most of the rest, and so on, `k` times at most. The
+ * dictionary is all that is trained: there are no weights of an encoder.
+ */
+#define EIDOS_SAE_MATCHING_PURSUIT 7
+
+/**
+ * All pre-activations within half a bandwidth count the same. The default.
+ */
+#define EIDOS_KERNEL_RECTANGLE 0
+
+/**
+ * The kernel falls in a line to zero at half a bandwidth.
+ */
+#define EIDOS_KERNEL_TRIANGULAR 1
+
+/**
+ * The kernel is a parabola that is zero at half a bandwidth.
+ */
+#define EIDOS_KERNEL_EPANECHNIKOV 2
+
+/**
+ * The kernel is the square of a parabola that is zero at half a bandwidth.
+ */
+#define EIDOS_KERNEL_QUARTIC 3
+
+/**
+ * The kernel is a wave of the cosine that is zero at a bandwidth.
+ */
+#define EIDOS_KERNEL_COSINE 4
+
+/**
+ * The kernel is a normal distribution with half a bandwidth as its deviation.
+ */
+#define EIDOS_KERNEL_GAUSSIAN 5
+
+/**
+ * The kernel is Silverman's, which is a little below zero in its tails.
+ */
+#define EIDOS_KERNEL_SILVERMAN 6
+
+/**
+ * The kernel is a Cauchy distribution, with heavy tails.
+ */
+#define EIDOS_KERNEL_CAUCHY 7
+
+/**
+ * These options say how a sparse autoencoder is trained. Fill the struct with `eidos_sae_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_sae_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The training finds this many concepts. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * The kind says how the number of codes of a row is kept small: one of `EIDOS_SAE_*`. By default batch-top-k.
+     */
+    uint32_t kind;
+    /**
+     * A row has this many codes: exactly, at most or on average, as the kind says. 0, the default, is a twelfth of the columns, at
+     * most 64.
+     */
+    uint32_t k;
+    /**
+     * The file that the state of the training is written to, and continued from if it is there; NULL is none. A training that
+     * is cancelled writes it.
+     */
+    const char *checkpoint;
+    /**
+     * The weight of the penalty of a kind that has one. 0, the default, adapts it while it trains, so that a row has `k` codes on
+     * average.
+     */
+    double penalty;
+    /**
+     * The width of the kernel by which the thresholds of a JumpReLU learn, for rows whose columns have the variance 1 on average. 0,
+     * the default, is 1.
+     */
+    double bandwidth;
+    /**
+     * The learning rate of Adam, for rows whose columns have the variance 1 on average. 0, the default, is
+     * `5e-4 * sqrt(16384 / concept_count)`, from 2.5e-4 to 5e-3.
+     */
+    double learning_rate;
+    /**
+     * The share of the steps over which the learning rate rises from 0. By default 0.05.
+     */
+    double warm_up;
+    /**
+     * The share of the steps at the end over which the learning rate falls to 0. By default 0.25.
+     */
+    double decay;
+    /**
+     * The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By default 1.
+     */
+    double dead_weight;
+    /**
+     * The share of the rows that the autoencoder is measured on, and not trained. By default 0.05.
+     */
+    double held_out;
+    /**
+     * The parameters are changed this many times, each time for one batch. 0, the default, reads the rows twenty times, in at
+     * least 4000 and at most 30,000 steps.
+     */
+    uint32_t steps;
+    /**
+     * A batch has this many rows. By default 1024.
+     */
+    uint32_t batch_rows;
+    /**
+     * A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all concepts
+     * are as frequent; a thousand times for a Matryoshka autoencoder, but no more than a twentieth of what it is trained on.
+     */
+    uint32_t dead_after;
+    /**
+     * So many rows are shuffled together. By default 65,536.
+     */
+    uint32_t shuffled_rows;
+    /**
+     * After so many steps the checkpoint is written; 0, the default, is only when the training is cancelled.
+     */
+    uint32_t checkpoint_every;
+    /**
+     * The seed decides the start and the order of the rows. By default 0.
+     */
+    uint32_t seed;
+    /**
+     * The training uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * 1, the default, lets dead concepts begin anew at what the worst rows lack, as long as the learning rate is not falling; 0 does
+     * not.
+     */
+    uint32_t restart_dead;
+    /**
+     * The thresholds of a JumpReLU learn by this kernel: one of `EIDOS_KERNEL_*`. By default a rectangle.
+     */
+    uint32_t kernel;
+} eidos_sae_options;
+
+/**
+ * Fills the options of a sparse autoencoder with the defaults. `size` is `sizeof(eidos_sae_options)`.
+ */
+eidos_status eidos_sae_options_init(eidos_sae_options *options, size_t size);
+
+/**
+ * Trains a sparse autoencoder: many concepts, of which each row has few, that reconstruct the rows. The measures are, on rows
+ * that were held out, `fvu`, the fraction of variance unexplained, `l0`, the codes of a row on average, and `loss`, the squared
+ * error of a row; and the shares of concepts that are `dead`, which no row has, and `dense`, which more than a tenth of the rows
+ * have. They are logged while it trains. `EIDOS_UNSUPPORTED` for rows that are spread over processes. `control` and `err` may be
+ * NULL.
+ */
+eidos_status eidos_sae_fit(const eidos_activations *activations,
+                           const eidos_sae_options *options,
+                           const eidos_control *control,
+                           eidos_explainer **out,
+                           eidos_error **err);
+
+/**
+ * Trains a sparse autoencoder as `eidos_sae_fit`, on the rows that a model gives for inputs at its split point of that number. Nobody
+ * keeps the rows: those that are shuffled together are made by the model when they are read, in each pass again. The result has the
+ * bits of a training on activations that were collected with the same options, which may name neither a folder nor the memory of a
+ * device. `activations_options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_sae_fit_texts(const eidos_split_model *model,
+                                 const eidos_inputs *inputs,
+                                 size_t split_point,
+                                 const eidos_activations_options *activations_options,
+                                 const eidos_sae_options *options,
+                                 const eidos_control *control,
+                                 eidos_explainer **out,
+                                 eidos_error **err);
+
+/**
+ * Trains a transcoder: as `eidos_sae_fit`, but what it gives are the rows of another module, such as the output of an MLP whose
+ * input it reads. `inputs` and `outputs` have the same units, row by row; `EIDOS_MISMATCH` where they have not. `control` and
+ * `err` may be NULL.
+ */
+eidos_status eidos_sae_fit_transcoder(const eidos_activations *inputs,
+                                      const eidos_activations *outputs,
+                                      const eidos_sae_options *options,
+                                      const eidos_control *control,
+                                      eidos_explainer **out,
+                                      eidos_error **err);
 
 /* --- What a collection of activations will take, before it is run -------------------------------------------------- */
 

@@ -65,7 +65,7 @@ mod workspace;
 extern crate self as eidos;
 
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
-pub use collect::{CollectOptions, Estimate, InputSource, Interventions, LogitsOptions, OnLongText};
+pub use collect::{CollectOptions, Estimate, InputSource, Interventions, LogitsOptions, OnLongText, TextRows};
 pub use concepts::*;
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};

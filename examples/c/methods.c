@@ -88,6 +88,18 @@ static int dictionary_learning(const eidos_activations *words, eidos_explainer *
     return eidos_dictionary_learning_fit(words, &options, NULL, explainer, error);
 }
 
+/* Few steps for few words: by default it makes at least 4000. */
+static int sae(const eidos_activations *words, eidos_explainer **explainer, eidos_error **error)
+{
+    eidos_sae_options options;
+    eidos_sae_options_init(&options, sizeof options);
+    options.concept_count = CONCEPTS;
+    options.kind = EIDOS_SAE_TOP_K;
+    options.k = 5;
+    options.steps = 500;
+    return eidos_sae_fit(words, &options, NULL, explainer, error);
+}
+
 static int neurons(const eidos_activations *words, eidos_explainer **explainer, eidos_error **error)
 {
     return eidos_neurons_fit(words, NULL, NULL, explainer, error);
@@ -101,8 +113,8 @@ static int random_directions(const eidos_activations *words, eidos_explainer **e
     return eidos_random_directions_fit(words, &options, NULL, explainer, error);
 }
 
-static fit_function *const methods[] = {ica,      pca,        svd,                 sparse_pca, kmeans,           nmf,
-                                        semi_nmf, convex_nmf, dictionary_learning, neurons,    random_directions};
+static fit_function *const methods[] = {ica,      pca,        svd,                 sparse_pca, kmeans,  nmf,
+                                        semi_nmf, convex_nmf, dictionary_learning, sae,        neurons, random_directions};
 
 /* The sum of the squared differences between values and others, or their means by column. */
 static double squared(const float *values, const float *others, const double *means, size_t rows, size_t columns)

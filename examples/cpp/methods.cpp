@@ -79,6 +79,8 @@ try {
     print(words, eidos::fit_semi_nmf(activations, {.concept_count = concepts}));
     print(words, eidos::fit_convex_nmf(activations, {.concept_count = concepts}));
     print(words, eidos::fit_dictionary_learning(activations, {.concept_count = concepts, .penalty = 0.5}));
+    // Few steps for few words: by default it makes at least 4000.
+    print(words, eidos::fit_sae(activations, {.concept_count = concepts, .kind = eidos::SaeKind::top_k, .k = 5, .steps = 500}));
     print(words, eidos::fit_neurons(activations));
     print(words, eidos::fit_random_directions(activations, {.concept_count = concepts}));
 } catch (const std::exception &error) {

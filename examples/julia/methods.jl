@@ -4,7 +4,8 @@
 # codes of a word are not zero, and the words that excite its first concept most.
 
 using Eidos, Printf
-using Eidos: ConvexNMF, DictionaryLearning, ICA, KMeans, NMF, Neurons, PCA, RandomDirections, SemiNMF, SparsePCA, TruncatedSVD, decode, encode, fit
+using Eidos: ConvexNMF, DictionaryLearning, ICA, KMeans, NMF, Neurons, PCA, RandomDirections, SAE, SemiNMF, SparsePCA, TruncatedSVD,
+             decode, encode, fit
 
 const CONCEPTS = 20
 
@@ -13,7 +14,9 @@ const METHODS = [
     SparsePCA(CONCEPTS; penalty = 10, tolerance = 1e-3), # few features for each concept
     KMeans(CONCEPTS),
     NMF(CONCEPTS; rectify = true), # negative values count as zero: what they say is lost
-    SemiNMF(CONCEPTS), ConvexNMF(CONCEPTS), DictionaryLearning(CONCEPTS; penalty = 0.5), Neurons(), RandomDirections(CONCEPTS),
+    SemiNMF(CONCEPTS), ConvexNMF(CONCEPTS), DictionaryLearning(CONCEPTS; penalty = 0.5),
+    SAE(CONCEPTS; kind = :top_k, k = 5, steps = 500), # few steps for few words: by default at least 4000
+    Neurons(), RandomDirections(CONCEPTS),
 ]
 
 function main(id = "eidos:demo", split = "model.layers.2.mlp", file = "assets/demo-texts.txt")

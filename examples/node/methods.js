@@ -26,6 +26,8 @@ await print(Explainer.fitNmf(words, { conceptCount, rectify: true }));
 await print(Explainer.fitSemiNmf(words, { conceptCount }));
 await print(Explainer.fitConvexNmf(words, { conceptCount }));
 await print(Explainer.fitDictionaryLearning(words, { conceptCount, penalty: 0.5 }));
+// Few steps for few words: by default it makes at least 4000.
+await print(Explainer.fitSae(words, { conceptCount, kind: 'top_k', k: 5, steps: 500 }));
 await print(Explainer.fitNeurons(words));
 await print(Explainer.fitRandomDirections(words, { conceptCount }));
 

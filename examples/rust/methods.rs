@@ -7,8 +7,8 @@
 use eidos::{
     Activations, CollectOptions, Control, ConvexNmf, ConvexNmfOptions, DictionaryLearning, DictionaryLearningOptions,
     Explainer, Ica, IcaOptions, KMeans, KMeansOptions, LoadOptions, Method, Neurons, NeuronsOptions, Nmf, NmfOptions,
-    Pca, PcaOptions, RandomDirections, RandomDirectionsOptions, Result, Rows, SemiNmf, SemiNmfOptions, SparsePca,
-    SparsePcaOptions, SplitModel, Svd, SvdOptions, TextReaderOptions, TopInputs, read_texts,
+    Pca, PcaOptions, RandomDirections, RandomDirectionsOptions, Result, Rows, Sae, SaeKind, SaeOptions, SemiNmf,
+    SemiNmfOptions, SparsePca, SparsePcaOptions, SplitModel, Svd, SvdOptions, TextReaderOptions, TopInputs, read_texts,
 };
 
 const CONCEPTS: usize = 20;
@@ -50,6 +50,9 @@ fn main() -> Result<()> {
     words.print::<ConvexNmf>(&ConvexNmfOptions::new(CONCEPTS))?;
     let learning = DictionaryLearningOptions { penalty: 0.5, ..DictionaryLearningOptions::new(CONCEPTS) };
     words.print::<DictionaryLearning>(&learning)?;
+    // Few steps for few words: by default it makes at least 4000.
+    let training = SaeOptions { kind: SaeKind::TopK, k: 5, steps: 500, ..SaeOptions::new(CONCEPTS) };
+    words.print::<Sae>(&training)?;
     words.print::<Neurons>(&NeuronsOptions::default())?;
     words.print::<RandomDirections>(&RandomDirectionsOptions::new(CONCEPTS))
 }

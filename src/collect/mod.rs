@@ -10,6 +10,7 @@ mod options;
 mod read_rows;
 mod run;
 mod stream;
+mod text_rows;
 mod transfer;
 mod twins;
 
@@ -18,3 +19,4 @@ pub use estimate::Estimate;
 pub use interventions::Interventions;
 pub use logits::LogitsOptions;
 pub use options::{CollectOptions, OnLongText};
+pub use text_rows::TextRows;

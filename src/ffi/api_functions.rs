@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 241] = [
+pub(super) const FUNCTIONS: [Function; 242] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -246,4 +246,5 @@ pub(super) const FUNCTIONS: [Function; 241] = [
     Function(super::factorisations::eidos_convex_nmf_fit as *const ()),
     Function(super::codes::eidos_explainer_encode_sparse as *const ()),
     Function(super::metrics::eidos_metrics_compare_through_model as *const ()),
+    Function(super::sae::eidos_sae_fit_texts as *const ()),
 ];

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use super::activations::eidos_activations;
 use super::arguments::{In, Out, Ref, Text, call};
+use super::collect::eidos_activations_options;
 use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
+use super::inputs::eidos_inputs;
 use super::options::options;
+use super::split_model::eidos_split_model;
 use super::status::eidos_status;
 use super::strings::choice;
 use crate::concepts::{Explainer, Sae, SaeKind, SaeOptions, ThresholdKernel};
@@ -28,6 +31,9 @@ pub const EIDOS_SAE_JUMP_RELU: u32 = 4;
 pub const EIDOS_SAE_GATED: u32 = 5;
 /// Batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come first.
 pub const EIDOS_SAE_MATRYOSHKA: u32 = 6;
+/// A row takes the concept that explains most of it, then that which explains most of the rest, and so on, `k` times at most. The
+/// dictionary is all that is trained: there are no weights of an encoder.
+pub const EIDOS_SAE_MATCHING_PURSUIT: u32 = 7;
 
 /// All pre-activations within half a bandwidth count the same. The default.
 ///
@@ -79,8 +85,7 @@ pub struct eidos_sae_options {
     pub warm_up: f64,
     /// The share of the steps at the end over which the learning rate falls to 0. By default 0.25.
     pub decay: f64,
-    /// The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By default
-    /// 1/32.
+    /// The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By default 1.
     pub dead_weight: f64,
     /// The share of the rows that the autoencoder is measured on, and not trained. By default 0.05.
     pub held_out: f64,
@@ -90,7 +95,7 @@ pub struct eidos_sae_options {
     /// A batch has this many rows. By default 1024.
     pub batch_rows: u32,
     /// A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all concepts
-    /// are as frequent.
+    /// are as frequent; a thousand times for a Matryoshka autoencoder, but no more than a twentieth of what it is trained on.
     pub dead_after: u32,
     /// So many rows are shuffled together. By default 65,536.
     pub shuffled_rows: u32,
@@ -120,7 +125,7 @@ options!(
         learning_rate: 0.0,
         warm_up: 0.05,
         decay: 0.25,
-        dead_weight: 0.03125,
+        dead_weight: 1.0,
         held_out: 0.05,
         steps: 0,
         batch_rows: 1024,
@@ -143,6 +148,7 @@ impl eidos_sae_options {
             (EIDOS_SAE_JUMP_RELU, SaeKind::JumpRelu),
             (EIDOS_SAE_GATED, SaeKind::Gated),
             (EIDOS_SAE_MATRYOSHKA, SaeKind::Matryoshka),
+            (EIDOS_SAE_MATCHING_PURSUIT, SaeKind::MatchingPursuit),
         ];
         let kernels = [
             (EIDOS_KERNEL_RECTANGLE, ThresholdKernel::Rectangle),
@@ -210,6 +216,38 @@ pub unsafe extern "C" fn eidos_sae_fit(
         let options = options.read()?.to_rust()?;
         let control = watched(&control)?;
         out.handle(Explainer::fit::<Sae>(activations, &options, &control)?);
+        Ok(())
+    })
+}
+
+/// Trains a sparse autoencoder as `eidos_sae_fit`, on the rows that a model gives for inputs at its split point of that number. Nobody
+/// keeps the rows: those that are shuffled together are made by the model when they are read, in each pass again. The result has the
+/// bits of a training on activations that were collected with the same options, which may name neither a folder nor the memory of a
+/// device. `activations_options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// `model` and `inputs` are live handles; `activations_options` is NULL or was filled by `eidos_activations_options_init`, and
+/// `options` by `eidos_sae_options_init`; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_sae_fit_texts(
+    model: Ref<eidos_split_model>,
+    inputs: Ref<eidos_inputs>,
+    split_point: usize,
+    activations_options: In<eidos_activations_options>,
+    options: In<eidos_sae_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let out = out.place("out")?;
+        let (model, inputs) = (&model.get()?.model, inputs.get()?);
+        let collected = activations_options.read()?.to_rust()?;
+        let options = options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        let rows = model.text_rows(inputs, split_point, &collected, &control)?;
+        let provenance = rows.provenance().clone();
+        out.handle(Explainer::fit_rows::<Sae>(&rows, provenance, &options, &control)?);
         Ok(())
     })
 }

@@ -32,6 +32,7 @@ pub(crate) use provenance::recorded_name;
 pub use provenance::{Filters, Provenance};
 pub(crate) use reduce::{add_across, in_lockstep, least_across, total_row_count};
 pub(crate) use runs::RowRuns;
+pub(crate) use source::check_range;
 pub use source::{Reduce, RowSlice, Rows, TILE_ROWS};
 pub use storage::ForeignRows;
 pub(crate) use storage::Storage;

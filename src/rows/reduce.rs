@@ -8,6 +8,7 @@
 //! exchange their status in a small reduction: whether one has failed, and whether all are about to add the same number
 //! of values.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Tensor;
@@ -139,6 +140,10 @@ impl Rows for LockstepRows<'_> {
 
     fn tile<'a>(&'a self, first: usize, count: usize, scratch: &'a mut Vec<f32>) -> Result<&'a [f32]> {
         self.rows.tile(first, count, scratch)
+    }
+
+    fn gather(&self, ranges: &[Range<usize>], out: &mut [f32]) -> Result<()> {
+        self.rows.gather(ranges, out)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The interface of rows: a matrix that may consist of several pieces.
 
+use std::ops::Range;
+
 use crate::error::{Error, ErrorCode, Result};
 
 /// How many rows a reduction takes at a time. The number is fixed, so that sums are made in the same order whatever the
@@ -38,6 +40,21 @@ pub trait Rows: Sync {
     fn tile<'a>(&'a self, first: usize, count: usize, scratch: &'a mut Vec<f32>) -> Result<&'a [f32]> {
         tile_of_pieces(self, first, count, scratch)
     }
+
+    /// Copies ranges of rows to `out`, one after the other: what takes work to make is made for all of them together, best where
+    /// they ascend.
+    ///
+    /// # Errors
+    /// Those of [`Rows::tile`].
+    fn gather(&self, ranges: &[Range<usize>], out: &mut [f32]) -> Result<()> {
+        let (mut scratch, mut done) = (Vec::new(), 0);
+        for range in ranges {
+            let values = self.tile(range.start, range.len(), &mut scratch)?;
+            out[done..done + values.len()].copy_from_slice(values);
+            done += values.len();
+        }
+        Ok(())
+    }
 }
 
 /// [`Rows::tile`] of rows that lie in host memory.
@@ -68,7 +85,7 @@ pub(super) fn tile_of_pieces<'a, R: Rows + ?Sized>(
 }
 
 /// Refuses a range of rows that ends after the last one.
-pub(super) fn check_range(rows: usize, first: usize, count: usize) -> Result<()> {
+pub(crate) fn check_range(rows: usize, first: usize, count: usize) -> Result<()> {
     if first.checked_add(count).is_some_and(|end| end <= rows) {
         return Ok(());
     }

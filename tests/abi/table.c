@@ -248,5 +248,6 @@ int wrong_members(const eidos_api_table *table)
     if (table->convex_nmf_fit != eidos_convex_nmf_fit) wrong += printf("convex_nmf_fit\n") > 0;
     if (table->explainer_encode_sparse != eidos_explainer_encode_sparse) wrong += printf("explainer_encode_sparse\n") > 0;
     if (table->metrics_compare_through_model != eidos_metrics_compare_through_model) wrong += printf("metrics_compare_through_model\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 241 * sizeof(void *));
+    if (table->sae_fit_texts != eidos_sae_fit_texts) wrong += printf("sae_fit_texts\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 242 * sizeof(void *));
 }

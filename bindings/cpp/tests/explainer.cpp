@@ -150,6 +150,14 @@ TEST(Explainer, SparseAutoencodersAndTranscodersReconstructRowsFromFewCodes)
     EXPECT_TRUE(std::equal(rebuilt.values().begin(), rebuilt.values().end(), decoded.values().begin()));
     const auto transcoder = eidos::fit_transcoder(demo().activations, demo().activations, options);
     EXPECT_EQ(transcoder.output_width(), sae.input_width());
+    options.steps = 20;
+    eidos::ActivationsOptions collecting;
+    collecting.granularity = eidos::Granularity::token;
+    const auto on_rows = eidos::fit_sae(demo().model.activations(texts, collecting), options);
+    const auto on_texts = eidos::fit_sae(demo().model, texts, options, collecting);
+    const auto wanted = on_rows.dictionary(), found = on_texts.dictionary();
+    EXPECT_TRUE(std::equal(found.values().begin(), found.values().end(), wanted.values().begin(), wanted.values().end()));
+    EXPECT_THROW(static_cast<void>(eidos::fit_sae(demo().model, texts, options, collecting, 1)), eidos::Error);
     options.k = 65;
     EXPECT_THROW(static_cast<void>(eidos::fit_sae(demo().activations, options)), eidos::Error);
 }

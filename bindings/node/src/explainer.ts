@@ -46,6 +46,7 @@ import type {
   PcaOptions,
   PublishedOptions,
   RandomDirectionsOptions,
+  SaeOnTextsOptions,
   SaeOptions,
   SemiNmfOptions,
   SparsePcaOptions,
@@ -258,6 +259,33 @@ export class Explainer extends ConceptModel {
    */
   static async fitSae(activations: Activations, options: SaeOptions): Promise<Explainer> {
     return Explainer.#fit('eidos_sae_fit', activations, saeOptions, options);
+  }
+
+  /**
+   * Trains a sparse autoencoder on the rows that a model gives for inputs or texts at a split point. Nobody keeps the rows: the model
+   * makes those that are shuffled together when they are read, in each pass again. The result has the bits of `fitSae()` on
+   * activations that were collected with the same options.
+   *
+   * @throws {EidosError} as `fitSae()` and `SplitModel.activations()`.
+   */
+  static async fitSaeOnTexts(model: SplitModel, inputs: InputsOrTexts, options: SaeOnTextsOptions): Promise<Explainer> {
+    const resource = resourceOf(model, SplitModel);
+    const pointer = resource.pointer('SplitModel');
+    knownOptions(options, saeOptions.names, callOptionNames, ['activations', 'splitPoint']);
+    const { activations = {}, splitPoint = 0, ...training } = options;
+    const struct = saeOptions(training);
+    const collect = activationsOptions(knownOptions(activations, activationsOptions.names));
+    const point = whole('splitPoint', splitPoint);
+    const result = out();
+    return withInputs(resource, inputs, options, (made, read) =>
+      runWithControl(
+        options,
+        [resource, made],
+        (control, error) =>
+          callOnPool(native().eidos_sae_fit_texts, pointer, read, point, collect, struct, control, result, error),
+        () => Explainer.#own(result),
+      ),
+    );
   }
 
   /**

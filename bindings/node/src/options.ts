@@ -63,6 +63,14 @@ export interface DictionaryLearningOptions extends c.DictionaryLearningOptions, 
 /** How a sparse autoencoder is trained. */
 export interface SaeOptions extends c.SaeOptions, CallOptions {}
 
+/** How a sparse autoencoder is trained on texts. */
+export interface SaeOnTextsOptions extends SaeOptions {
+  /** How the activations of the texts are collected. */
+  readonly activations?: UnitOptions | undefined;
+  /** The number of the model's split point. By default 0. */
+  readonly splitPoint?: number | undefined;
+}
+
 /** How independent components are fitted. */
 export interface IcaOptions extends c.IcaOptions, CallOptions {}
 

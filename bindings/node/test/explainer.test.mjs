@@ -96,8 +96,14 @@ test('sparse autoencoders and transcoders reconstruct rows from few codes', asyn
   const transcoder = await Explainer.fitTranscoder(activations, activations, options);
   assert.equal(transcoder.outputWidth, activations.columnCount);
   await assert.rejects(Explainer.fitSae(activations, { conceptCount: 4, k: 5 }), { code: 'invalid_argument' });
-  sae.close();
-  transcoder.close();
+  const some = { ...options, steps: 20 };
+  const [collected] = await model.activations(texts, { granularity: 'token' });
+  const onRows = await Explainer.fitSae(collected, some);
+  const onTexts = await Explainer.fitSaeOnTexts(model, texts, { ...some, activations: { granularity: 'token' } });
+  assert.deepEqual(onTexts.dictionary, onRows.dictionary);
+  await assert.rejects(Explainer.fitSaeOnTexts(model, texts, { ...some, splitPoint: 1 }), { code: 'invalid_argument' });
+  await assert.rejects(Explainer.fitSaeOnTexts(model, texts, { ...some, granularity: 'token' }), TypeError);
+  for (const handle of [sae, transcoder, collected, onRows, onTexts]) handle.close();
 });
 
 test('the dictionary is one view', () => {

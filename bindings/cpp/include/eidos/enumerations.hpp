@@ -218,43 +218,6 @@ enum class KmeansCode : std::uint32_t {
     proximity = EIDOS_KMEANS_PROXIMITY,
 };
 
-/// The kind of a sparse autoencoder says how the number of codes of a row is kept small.
-enum class SaeKind : std::uint32_t {
-    /// The batch keeps its largest codes, `k` for each row on average; what is trained has one threshold for all. The
-    /// default.
-    batch_top_k = EIDOS_SAE_BATCH_TOP_K,
-    /// Each row keeps its `k` largest codes.
-    top_k = EIDOS_SAE_TOP_K,
-    /// A ReLU, and a penalty on the sum of the codes.
-    vanilla = EIDOS_SAE_VANILLA,
-    /// A threshold for each concept, learned with straight-through gradients, and a penalty on the number of codes.
-    jump_relu = EIDOS_SAE_JUMP_RELU,
-    /// A gate decides which codes a row has, apart from how large they are, and a penalty on the gates.
-    gated = EIDOS_SAE_GATED,
-    /// Batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come first.
-    matryoshka = EIDOS_SAE_MATRYOSHKA,
-};
-
-/// The kernel says by which pre-activations the threshold of a JumpReLU learns.
-enum class ThresholdKernel : std::uint32_t {
-    /// All pre-activations within half a bandwidth count the same. The default.
-    rectangle = EIDOS_KERNEL_RECTANGLE,
-    /// The kernel falls in a line to zero at half a bandwidth.
-    triangular = EIDOS_KERNEL_TRIANGULAR,
-    /// The kernel is a parabola that is zero at half a bandwidth.
-    epanechnikov = EIDOS_KERNEL_EPANECHNIKOV,
-    /// The kernel is the square of a parabola that is zero at half a bandwidth.
-    quartic = EIDOS_KERNEL_QUARTIC,
-    /// The kernel is a wave of the cosine that is zero at a bandwidth.
-    cosine = EIDOS_KERNEL_COSINE,
-    /// The kernel is a normal distribution with half a bandwidth as its deviation.
-    gaussian = EIDOS_KERNEL_GAUSSIAN,
-    /// The kernel is Silverman's, which is a little below zero in its tails.
-    silverman = EIDOS_KERNEL_SILVERMAN,
-    /// The kernel is a Cauchy distribution, with heavy tails.
-    cauchy = EIDOS_KERNEL_CAUCHY,
-};
-
 /// The format of a dictionary says for which programs it is written.
 enum class DictionaryFormat : std::uint32_t {
     /// A folder of SAELens 6, which is made if need be: `cfg.json` and `sae_weights.safetensors`, as
@@ -352,6 +315,46 @@ enum class OnLongText : std::uint32_t {
     /// A text that is longer than what the model reads is `Status::invalid_argument`, which names it, before the model
     /// runs.
     error = EIDOS_ON_LONG_TEXT_ERROR,
+};
+
+/// The kind of a sparse autoencoder says how the number of codes of a row is kept small.
+enum class SaeKind : std::uint32_t {
+    /// The batch keeps its largest codes, `k` for each row on average; what is trained has one threshold for all. The
+    /// default.
+    batch_top_k = EIDOS_SAE_BATCH_TOP_K,
+    /// Each row keeps its `k` largest codes.
+    top_k = EIDOS_SAE_TOP_K,
+    /// A ReLU, and a penalty on the sum of the codes.
+    vanilla = EIDOS_SAE_VANILLA,
+    /// A threshold for each concept, learned with straight-through gradients, and a penalty on the number of codes.
+    jump_relu = EIDOS_SAE_JUMP_RELU,
+    /// A gate decides which codes a row has, apart from how large they are, and a penalty on the gates.
+    gated = EIDOS_SAE_GATED,
+    /// Batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come first.
+    matryoshka = EIDOS_SAE_MATRYOSHKA,
+    /// A row takes the concept that explains most of it, then that which explains most of the rest, and so on, `k`
+    /// times at most. The dictionary is all that is trained: there are no weights of an encoder.
+    matching_pursuit = EIDOS_SAE_MATCHING_PURSUIT,
+};
+
+/// The kernel says by which pre-activations the threshold of a JumpReLU learns.
+enum class ThresholdKernel : std::uint32_t {
+    /// All pre-activations within half a bandwidth count the same. The default.
+    rectangle = EIDOS_KERNEL_RECTANGLE,
+    /// The kernel falls in a line to zero at half a bandwidth.
+    triangular = EIDOS_KERNEL_TRIANGULAR,
+    /// The kernel is a parabola that is zero at half a bandwidth.
+    epanechnikov = EIDOS_KERNEL_EPANECHNIKOV,
+    /// The kernel is the square of a parabola that is zero at half a bandwidth.
+    quartic = EIDOS_KERNEL_QUARTIC,
+    /// The kernel is a wave of the cosine that is zero at a bandwidth.
+    cosine = EIDOS_KERNEL_COSINE,
+    /// The kernel is a normal distribution with half a bandwidth as its deviation.
+    gaussian = EIDOS_KERNEL_GAUSSIAN,
+    /// The kernel is Silverman's, which is a little below zero in its tails.
+    silverman = EIDOS_KERNEL_SILVERMAN,
+    /// The kernel is a Cauchy distribution, with heavy tails.
+    cauchy = EIDOS_KERNEL_CAUCHY,
 };
 
 /// The pole says which end of a concept inputs excite.

@@ -5,9 +5,13 @@
 #include "activations.hpp"
 #include "control.hpp"
 #include "explainer.hpp"
+#include "inputs.hpp"
 #include "options.hpp"
+#include "split_model.hpp"
 
 #include <eidos.h>
+
+#include <cstddef>
 
 namespace eidos {
 
@@ -36,6 +40,21 @@ namespace eidos {
 {
     const auto c_options = detail::to_c(options);
     return control.create<Explainer>(eidos_sae_fit, activations.handle(), &c_options);
+}
+
+/// Trains a sparse autoencoder on the rows that a model gives for inputs or texts at its split point of that number. Nobody keeps the
+/// rows: the model makes those that are shuffled together when they are read, in each pass again. The result has the bits of
+/// fit_sae() on activations that were collected with the same options.
+[[nodiscard]] inline Explainer fit_sae(const SplitModel &model, const InputsArg &inputs, const SaeOptions &options,
+                                       const ActivationsOptions &activations = {}, std::size_t split_point = 0,
+                                       const Control &control = {})
+{
+    const auto c_options = detail::to_c(options);
+    const auto c_activations = detail::to_c(activations);
+    InputsOptions inputs_options;
+    inputs_options.threads = activations.threads;
+    const Inputs made = inputs.for_model(model.handle(), inputs_options, control);
+    return control.create<Explainer>(eidos_sae_fit_texts, model.handle(), made.handle(), split_point, &c_activations, &c_options);
 }
 
 /// Trains a transcoder: as fit_sae(), but what it gives are the rows of another module, such as the output of an MLP whose input

@@ -268,59 +268,6 @@ struct SparsePcaOptions {
     std::uint32_t device_index = 0;
 };
 
-/// These options say how a sparse autoencoder is trained.
-struct SaeOptions {
-    /// The training finds this many concepts. There is no default: 0 is an error.
-    std::uint32_t concept_count = 0;
-    /// The kind says how the number of codes of a row is kept small. By default batch-top-k.
-    SaeKind kind = SaeKind::batch_top_k;
-    /// A row has this many codes: exactly, at most or on average, as the kind says. 0, the default, is a twelfth of the
-    /// columns, at most 64.
-    std::uint32_t k = 0;
-    /// The file that the state of the training is written to, and continued from if it is there; empty is none. A
-    /// training that is cancelled writes it.
-    std::string checkpoint = {};
-    /// The weight of the penalty of a kind that has one. 0, the default, adapts it while it trains, so that a row has
-    /// `k` codes on average.
-    double penalty = 0.0;
-    /// The width of the kernel by which the thresholds of a JumpReLU learn, for rows whose columns have the variance 1
-    /// on average. 0, the default, is 1.
-    double bandwidth = 0.0;
-    /// The learning rate of Adam, for rows whose columns have the variance 1 on average. 0, the default, is `5e-4 *
-    /// sqrt(16384 / concept_count)`, from 2.5e-4 to 5e-3.
-    double learning_rate = 0.0;
-    /// The share of the steps over which the learning rate rises from 0. By default 0.05.
-    double warm_up = 0.05;
-    /// The share of the steps at the end over which the learning rate falls to 0. By default 0.25.
-    double decay = 0.25;
-    /// The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By
-    /// default 1/32.
-    double dead_weight = 0.03125;
-    /// The share of the rows that the autoencoder is measured on, and not trained. By default 0.05.
-    double held_out = 0.05;
-    /// The parameters are changed this many times, each time for one batch. 0, the default, reads the rows twenty
-    /// times, in at least 4000 and at most 30,000 steps.
-    std::uint32_t steps = 0;
-    /// A batch has this many rows. By default 1024.
-    std::uint32_t batch_rows = 1024;
-    /// A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all
-    /// concepts are as frequent.
-    std::uint32_t dead_after = 0;
-    /// So many rows are shuffled together. By default 65,536.
-    std::uint32_t shuffled_rows = 65536;
-    /// After so many steps the checkpoint is written; 0, the default, is only when the training is cancelled.
-    std::uint32_t checkpoint_every = 0;
-    /// The seed decides the start and the order of the rows. By default 0.
-    std::uint32_t seed = 0;
-    /// The training uses this many threads; 0, the default, is one per core. Results do not depend on it.
-    std::uint32_t threads = 0;
-    /// 1, the default, lets dead concepts begin anew at what the worst rows lack, as long as the learning rate is not
-    /// falling; 0 does not.
-    std::uint32_t restart_dead = 1;
-    /// The thresholds of a JumpReLU learn by this kernel. By default a rectangle.
-    ThresholdKernel kernel = ThresholdKernel::rectangle;
-};
-
 /// These options say what the files of a published dictionary do not, and how they are fetched.
 struct PublishedOptions {
     /// The network says whether files are downloaded.
@@ -404,6 +351,60 @@ struct ActivationsOptions {
     bool skip_first_position = false;
     /// This says what becomes of texts that are longer than what the model reads. By default they lose their end.
     OnLongText on_long_text = OnLongText::truncate;
+};
+
+/// These options say how a sparse autoencoder is trained.
+struct SaeOptions {
+    /// The training finds this many concepts. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// The kind says how the number of codes of a row is kept small. By default batch-top-k.
+    SaeKind kind = SaeKind::batch_top_k;
+    /// A row has this many codes: exactly, at most or on average, as the kind says. 0, the default, is a twelfth of the
+    /// columns, at most 64.
+    std::uint32_t k = 0;
+    /// The file that the state of the training is written to, and continued from if it is there; empty is none. A
+    /// training that is cancelled writes it.
+    std::string checkpoint = {};
+    /// The weight of the penalty of a kind that has one. 0, the default, adapts it while it trains, so that a row has
+    /// `k` codes on average.
+    double penalty = 0.0;
+    /// The width of the kernel by which the thresholds of a JumpReLU learn, for rows whose columns have the variance 1
+    /// on average. 0, the default, is 1.
+    double bandwidth = 0.0;
+    /// The learning rate of Adam, for rows whose columns have the variance 1 on average. 0, the default, is `5e-4 *
+    /// sqrt(16384 / concept_count)`, from 2.5e-4 to 5e-3.
+    double learning_rate = 0.0;
+    /// The share of the steps over which the learning rate rises from 0. By default 0.05.
+    double warm_up = 0.05;
+    /// The share of the steps at the end over which the learning rate falls to 0. By default 0.25.
+    double decay = 0.25;
+    /// The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By
+    /// default 1.
+    double dead_weight = 1.0;
+    /// The share of the rows that the autoencoder is measured on, and not trained. By default 0.05.
+    double held_out = 0.05;
+    /// The parameters are changed this many times, each time for one batch. 0, the default, reads the rows twenty
+    /// times, in at least 4000 and at most 30,000 steps.
+    std::uint32_t steps = 0;
+    /// A batch has this many rows. By default 1024.
+    std::uint32_t batch_rows = 1024;
+    /// A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all
+    /// concepts are as frequent; a thousand times for a Matryoshka autoencoder, but no more than a twentieth of what it
+    /// is trained on.
+    std::uint32_t dead_after = 0;
+    /// So many rows are shuffled together. By default 65,536.
+    std::uint32_t shuffled_rows = 65536;
+    /// After so many steps the checkpoint is written; 0, the default, is only when the training is cancelled.
+    std::uint32_t checkpoint_every = 0;
+    /// The seed decides the start and the order of the rows. By default 0.
+    std::uint32_t seed = 0;
+    /// The training uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// 1, the default, lets dead concepts begin anew at what the worst rows lack, as long as the learning rate is not
+    /// falling; 0 does not.
+    std::uint32_t restart_dead = 1;
+    /// The thresholds of a JumpReLU learn by this kernel. By default a rectangle.
+    ThresholdKernel kernel = ThresholdKernel::rectangle;
 };
 
 /// These options say how logits are computed; results do not depend on them, but for `on_long_text`.
@@ -742,33 +743,6 @@ inline eidos_sparse_pca_options to_c(const SparsePcaOptions &options)
 }
 
 /// Options as eidos.h wants them; they point into `options`.
-inline eidos_sae_options to_c(const SaeOptions &options EIDOS_LIFETIMEBOUND)
-{
-    eidos_sae_options result = defaults(eidos_sae_options_init);
-    result.concept_count = options.concept_count;
-    result.kind = static_cast<std::uint32_t>(options.kind);
-    result.k = options.k;
-    result.checkpoint = c_str_or_null(options.checkpoint);
-    result.penalty = options.penalty;
-    result.bandwidth = options.bandwidth;
-    result.learning_rate = options.learning_rate;
-    result.warm_up = options.warm_up;
-    result.decay = options.decay;
-    result.dead_weight = options.dead_weight;
-    result.held_out = options.held_out;
-    result.steps = options.steps;
-    result.batch_rows = options.batch_rows;
-    result.dead_after = options.dead_after;
-    result.shuffled_rows = options.shuffled_rows;
-    result.checkpoint_every = options.checkpoint_every;
-    result.seed = options.seed;
-    result.threads = options.threads;
-    result.restart_dead = options.restart_dead;
-    result.kernel = static_cast<std::uint32_t>(options.kernel);
-    return result;
-}
-
-/// Options as eidos.h wants them; they point into `options`.
 inline eidos_published_options to_c(const PublishedOptions &options EIDOS_LIFETIMEBOUND)
 {
     eidos_published_options result = defaults(eidos_published_options_init);
@@ -815,6 +789,33 @@ inline WithStrings<eidos_activations_options> to_c(const ActivationsOptions &opt
     result.stop_punctuation = options.stop_punctuation ? 1 : 0;
     result.skip_first_position = options.skip_first_position ? 1 : 0;
     result.on_long_text = static_cast<std::uint32_t>(options.on_long_text);
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_sae_options to_c(const SaeOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_sae_options result = defaults(eidos_sae_options_init);
+    result.concept_count = options.concept_count;
+    result.kind = static_cast<std::uint32_t>(options.kind);
+    result.k = options.k;
+    result.checkpoint = c_str_or_null(options.checkpoint);
+    result.penalty = options.penalty;
+    result.bandwidth = options.bandwidth;
+    result.learning_rate = options.learning_rate;
+    result.warm_up = options.warm_up;
+    result.decay = options.decay;
+    result.dead_weight = options.dead_weight;
+    result.held_out = options.held_out;
+    result.steps = options.steps;
+    result.batch_rows = options.batch_rows;
+    result.dead_after = options.dead_after;
+    result.shuffled_rows = options.shuffled_rows;
+    result.checkpoint_every = options.checkpoint_every;
+    result.seed = options.seed;
+    result.threads = options.threads;
+    result.restart_dead = options.restart_dead;
+    result.kernel = static_cast<std::uint32_t>(options.kernel);
     return result;
 }
 

@@ -95,22 +95,6 @@ const KMEANS_ONE_HOT = UInt32(0)
 const KMEANS_SOFT = UInt32(1)
 const KMEANS_PROXIMITY = UInt32(2)
 
-const SAE_BATCH_TOP_K = UInt32(1)
-const SAE_TOP_K = UInt32(2)
-const SAE_VANILLA = UInt32(3)
-const SAE_JUMP_RELU = UInt32(4)
-const SAE_GATED = UInt32(5)
-const SAE_MATRYOSHKA = UInt32(6)
-
-const KERNEL_RECTANGLE = UInt32(0)
-const KERNEL_TRIANGULAR = UInt32(1)
-const KERNEL_EPANECHNIKOV = UInt32(2)
-const KERNEL_QUARTIC = UInt32(3)
-const KERNEL_COSINE = UInt32(4)
-const KERNEL_GAUSSIAN = UInt32(5)
-const KERNEL_SILVERMAN = UInt32(6)
-const KERNEL_CAUCHY = UInt32(7)
-
 const DICTIONARY_SAE_LENS = UInt32(0)
 const DICTIONARY_SAFETENSORS = UInt32(1)
 
@@ -146,6 +130,23 @@ const AGGREGATION_LAST = UInt32(7)
 
 const ON_LONG_TEXT_TRUNCATE = UInt32(1)
 const ON_LONG_TEXT_ERROR = UInt32(2)
+
+const SAE_BATCH_TOP_K = UInt32(1)
+const SAE_TOP_K = UInt32(2)
+const SAE_VANILLA = UInt32(3)
+const SAE_JUMP_RELU = UInt32(4)
+const SAE_GATED = UInt32(5)
+const SAE_MATRYOSHKA = UInt32(6)
+const SAE_MATCHING_PURSUIT = UInt32(7)
+
+const KERNEL_RECTANGLE = UInt32(0)
+const KERNEL_TRIANGULAR = UInt32(1)
+const KERNEL_EPANECHNIKOV = UInt32(2)
+const KERNEL_QUARTIC = UInt32(3)
+const KERNEL_COSINE = UInt32(4)
+const KERNEL_GAUSSIAN = UInt32(5)
+const KERNEL_SILVERMAN = UInt32(6)
+const KERNEL_CAUCHY = UInt32(7)
 
 const POLE_POSITIVE = UInt32(0)
 const POLE_NEGATIVE = UInt32(1)
@@ -357,31 +358,6 @@ mutable struct eidos_sparse_pca_options
     eidos_sparse_pca_options() = new()
 end
 
-mutable struct eidos_sae_options
-    struct_size::UInt32
-    concept_count::UInt32
-    kind::UInt32
-    k::UInt32
-    checkpoint::Ptr{UInt8}
-    penalty::Cdouble
-    bandwidth::Cdouble
-    learning_rate::Cdouble
-    warm_up::Cdouble
-    decay::Cdouble
-    dead_weight::Cdouble
-    held_out::Cdouble
-    steps::UInt32
-    batch_rows::UInt32
-    dead_after::UInt32
-    shuffled_rows::UInt32
-    checkpoint_every::UInt32
-    seed::UInt32
-    threads::UInt32
-    restart_dead::UInt32
-    kernel::UInt32
-    eidos_sae_options() = new()
-end
-
 mutable struct eidos_published_options
     struct_size::UInt32
     network::UInt32
@@ -426,6 +402,31 @@ mutable struct eidos_activations_options
     skip_first_position::UInt32
     on_long_text::UInt32
     eidos_activations_options() = new()
+end
+
+mutable struct eidos_sae_options
+    struct_size::UInt32
+    concept_count::UInt32
+    kind::UInt32
+    k::UInt32
+    checkpoint::Ptr{UInt8}
+    penalty::Cdouble
+    bandwidth::Cdouble
+    learning_rate::Cdouble
+    warm_up::Cdouble
+    decay::Cdouble
+    dead_weight::Cdouble
+    held_out::Cdouble
+    steps::UInt32
+    batch_rows::UInt32
+    dead_after::UInt32
+    shuffled_rows::UInt32
+    checkpoint_every::UInt32
+    seed::UInt32
+    threads::UInt32
+    restart_dead::UInt32
+    kernel::UInt32
+    eidos_sae_options() = new()
 end
 
 struct eidos_estimate
@@ -593,10 +594,10 @@ const LAYOUT = (
     eidos_convex_nmf_options = (32, (struct_size = 0, concept_count = 4, tolerance = 8, max_iterations = 16, candidate_count = 20, seed = 24, threads = 28)),
     eidos_dictionary_learning_options = (40, (struct_size = 0, concept_count = 4, penalty = 8, tolerance = 16, max_iterations = 24, positive_codes = 28, seed = 32, threads = 36)),
     eidos_sparse_pca_options = (48, (struct_size = 0, concept_count = 4, penalty = 8, ridge = 16, tolerance = 24, max_iterations = 32, threads = 36, device = 40, device_index = 44)),
-    eidos_sae_options = (120, (struct_size = 0, concept_count = 4, kind = 8, k = 12, checkpoint = 16, penalty = 24, bandwidth = 32, learning_rate = 40, warm_up = 48, decay = 56, dead_weight = 64, held_out = 72, steps = 80, batch_rows = 84, dead_after = 88, shuffled_rows = 92, checkpoint_every = 96, seed = 100, threads = 104, restart_dead = 108, kernel = 112)),
     eidos_published_options = (72, (struct_size = 0, network = 4, model = 8, split_point = 16, revision = 24, token = 32, cache_folder = 40, endpoint = 48, input_factor = 56, transcoder = 64, reserved = 68)),
     eidos_encode_options = (24, (struct_size = 0, threads = 4, device = 8, device_index = 12, format = 16, reserved = 20)),
     eidos_activations_options = (96, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, stop_punctuation = 84, skip_first_position = 88, on_long_text = 92)),
+    eidos_sae_options = (120, (struct_size = 0, concept_count = 4, kind = 8, k = 12, checkpoint = 16, penalty = 24, bandwidth = 32, learning_rate = 40, warm_up = 48, decay = 56, dead_weight = 64, held_out = 72, steps = 80, batch_rows = 84, dead_after = 88, shuffled_rows = 92, checkpoint_every = 96, seed = 100, threads = 104, restart_dead = 108, kernel = 112)),
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
     eidos_logits_options = (32, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16, on_long_text = 24, reserved = 28)),
     eidos_top_inputs_options = (80, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36, stop_units = 40, stop_unit_count = 48, stop_punctuation = 56, fold_case = 60, least_occurrences = 64, context = 72)),
@@ -812,12 +813,6 @@ const LAYOUT = (
 @c eidos_sparse_pca_options_init(options::Ptr{eidos_sparse_pca_options}, size::Csize_t)::eidos_status
 @long eidos_sparse_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sparse_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
-# --- Sparse autoencoders and transcoders: training --------------------------------------------------------------------
-
-@c eidos_sae_options_init(options::Ptr{eidos_sae_options}, size::Csize_t)::eidos_status
-@long eidos_sae_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_sae_fit_transcoder(inputs::Ptr{eidos_activations}, outputs::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-
 # --- Dictionaries of others: opened in the formats in which they are published, written in them, and made of a caller's own matrices 
 
 @c eidos_published_options_init(options::Ptr{eidos_published_options}, size::Csize_t)::eidos_status
@@ -850,6 +845,13 @@ const LAYOUT = (
 @c eidos_activations_options_init(options::Ptr{eidos_activations_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_activations(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, interventions::Ptr{eidos_interventions}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_split_model_stream_activations(model::Ptr{eidos_split_model}, callback::eidos_text_callback, user_data::Ptr{Cvoid}, interventions::Ptr{eidos_interventions}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Sparse autoencoders and transcoders: training --------------------------------------------------------------------
+
+@c eidos_sae_options_init(options::Ptr{eidos_sae_options}, size::Csize_t)::eidos_status
+@long eidos_sae_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_sae_fit_texts(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, split_point::Csize_t, activations_options::Ptr{eidos_activations_options}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_sae_fit_transcoder(inputs::Ptr{eidos_activations}, outputs::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- What a collection of activations will take, before it is run -----------------------------------------------------
 

@@ -41,12 +41,6 @@ const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 # The codes of k-means say how a row belongs to the centres.
 const KMEANS_CODES = (one_hot = 0, soft = 1, proximity = 2)
 
-# The kind of a sparse autoencoder says how the number of codes of a row is kept small.
-const SAE_KINDS = (batch_top_k = 1, top_k = 2, vanilla = 3, jump_relu = 4, gated = 5, matryoshka = 6)
-
-# The kernel says by which pre-activations the threshold of a JumpReLU learns.
-const THRESHOLD_KERNELS = (rectangle = 0, triangular = 1, epanechnikov = 2, quartic = 3, cosine = 4, gaussian = 5, silverman = 6, cauchy = 7)
-
 # The format of a dictionary says for which programs it is written.
 const DICTIONARY_FORMATS = (sae_lens = 0, safetensors = 1)
 
@@ -67,6 +61,12 @@ const AGGREGATIONS = (mean = 1, sum = 2, max = 3, min = 4, signed_max = 5, first
 
 # This says what becomes of texts that are longer than what the model reads.
 const ON_LONG_TEXTS = (truncate = 1, error = 2)
+
+# The kind of a sparse autoencoder says how the number of codes of a row is kept small.
+const SAE_KINDS = (batch_top_k = 1, top_k = 2, vanilla = 3, jump_relu = 4, gated = 5, matryoshka = 6, matching_pursuit = 7)
+
+# The kernel says by which pre-activations the threshold of a JumpReLU learns.
+const THRESHOLD_KERNELS = (rectangle = 0, triangular = 1, epanechnikov = 2, quartic = 3, cosine = 4, gaussian = 5, silverman = 6, cauchy = 7)
 
 # The pole says which end of a concept inputs excite.
 const POLES = (positive = 0, negative = 1)
@@ -297,40 +297,6 @@ const SPARSE_PCA_OPTIONS_DOCS = (
     device_index = ("0", "The passes run on this one of several GPUs, from 0."),
 )
 
-# These options say how a sparse autoencoder is trained.
-sae_options(; concept_count = nothing, kind = :batch_top_k, k = 0, checkpoint = nothing, penalty = 0.0, bandwidth = 0.0,
-              learning_rate = 0.0, warm_up = 0.05, decay = 0.25, dead_weight = 0.03125, held_out = 0.05, steps = 0,
-              batch_rows = 1024, dead_after = 0, shuffled_rows = 65536, checkpoint_every = 0, seed = 0, threads = 0,
-              restart_dead = 1, kernel = :rectangle) =
-    Options{LibEidos.eidos_sae_options}(; concept_count, kind = choice(:kind, kind, SAE_KINDS), k, checkpoint, penalty,
-                                          bandwidth, learning_rate, warm_up, decay, dead_weight, held_out, steps,
-                                          batch_rows, dead_after, shuffled_rows, checkpoint_every, seed, threads,
-                                          restart_dead, kernel = choice(:kernel, kernel, THRESHOLD_KERNELS))
-initialize!(o::Options{LibEidos.eidos_sae_options}, size) = LibEidos.eidos_sae_options_init(o, size)
-
-const SAE_OPTIONS_DOCS = (
-    concept_count = ("", "The training finds this many concepts. There is no default: 0 is an error."),
-    kind = (":batch_top_k", "The kind says how the number of codes of a column is kept small: `:batch_top_k`, `:top_k`, `:vanilla`, `:jump_relu`, `:gated` or `:matryoshka`. By default batch-top-k."),
-    k = ("0", "A column has this many codes: exactly, at most or on average, as the kind says. 0, the default, is a twelfth of the columns, at most 64."),
-    checkpoint = ("", "The file that the state of the training is written to, and continued from if it is there; `nothing` is none. A training that is cancelled writes it."),
-    penalty = ("0.0", "The weight of the penalty of a kind that has one. 0, the default, adapts it while it trains, so that a column has `k` codes on average."),
-    bandwidth = ("0.0", "The width of the kernel by which the thresholds of a JumpReLU learn, for columns whose columns have the variance 1 on average. 0, the default, is 1."),
-    learning_rate = ("0.0", "The learning rate of Adam, for columns whose columns have the variance 1 on average. 0, the default, is `5e-4 * sqrt(16384 / concept_count)`, from 2.5e-4 to 5e-3."),
-    warm_up = ("0.05", "The share of the steps over which the learning rate rises from 0. By default 0.05."),
-    decay = ("0.25", "The share of the steps at the end over which the learning rate falls to 0. By default 0.25."),
-    dead_weight = ("0.03125", "The weight of the loss by which concepts that no column has learn what the others leave unexplained; 0 is none. By default 1/32."),
-    held_out = ("0.05", "The share of the columns that the autoencoder is measured on, and not trained. By default 0.05."),
-    steps = ("0", "The parameters are changed this many times, each time for one batch. 0, the default, reads the columns twenty times, in at least 4000 and at most 30,000 steps."),
-    batch_rows = ("1024", "A batch has this many columns. By default 1024."),
-    dead_after = ("0", "A concept is dead when none of so many columns had it. 0, the default, is as many as have it fifty times where all concepts are as frequent."),
-    shuffled_rows = ("65536", "So many columns are shuffled together. By default 65,536."),
-    checkpoint_every = ("0", "After so many steps the checkpoint is written; 0, the default, is only when the training is cancelled."),
-    seed = ("0", "The seed decides the start and the order of the columns. By default 0."),
-    threads = ("0", "The training uses this many threads; 0, the default, is one per core. Results do not depend on it."),
-    restart_dead = ("1", "1, the default, lets dead concepts begin anew at what the worst columns lack, as long as the learning rate is not falling; 0 does not."),
-    kernel = (":rectangle", "The thresholds of a JumpReLU learn by this kernel: `:rectangle`, `:triangular`, `:epanechnikov`, `:quartic`, `:cosine`, `:gaussian`, `:silverman` or `:cauchy`. By default a rectangle."),
-)
-
 # These options say what the files of a published dictionary do not, and how they are fetched.
 published_options(; network = :auto, model = nothing, split_point = nothing, revision = nothing, token = nothing,
                     cache_folder = nothing, endpoint = nothing, input_factor = 0.0, transcoder = false) =
@@ -399,6 +365,40 @@ const ACTIVATIONS_OPTIONS_DOCS = (
     stop_punctuation = ("false", "`true` gives no column to units that are nothing but punctuation: characters of Unicode's categories P, and those of ASCII that are neither letters, digits nor white space, as BERT's tokenizer has it. For tokens, words and sentences only."),
     skip_first_position = ("false", "`true` leaves the first position of each text out of its unit: many models give it a column of its own kind and of a huge norm, whatever stands there (an attention sink). A unit that is nothing else gets no column, and the column of a longer one is made of its other tokens. Rows of a huge norm elsewhere: `without_high_norms`."),
     on_long_text = (":truncate", "This says what becomes of texts that are longer than what the model reads: `:truncate` or `:error`. By default they lose their end."),
+)
+
+# These options say how a sparse autoencoder is trained.
+sae_options(; concept_count = nothing, kind = :batch_top_k, k = 0, checkpoint = nothing, penalty = 0.0, bandwidth = 0.0,
+              learning_rate = 0.0, warm_up = 0.05, decay = 0.25, dead_weight = 1.0, held_out = 0.05, steps = 0,
+              batch_rows = 1024, dead_after = 0, shuffled_rows = 65536, checkpoint_every = 0, seed = 0, threads = 0,
+              restart_dead = 1, kernel = :rectangle) =
+    Options{LibEidos.eidos_sae_options}(; concept_count, kind = choice(:kind, kind, SAE_KINDS), k, checkpoint, penalty,
+                                          bandwidth, learning_rate, warm_up, decay, dead_weight, held_out, steps,
+                                          batch_rows, dead_after, shuffled_rows, checkpoint_every, seed, threads,
+                                          restart_dead, kernel = choice(:kernel, kernel, THRESHOLD_KERNELS))
+initialize!(o::Options{LibEidos.eidos_sae_options}, size) = LibEidos.eidos_sae_options_init(o, size)
+
+const SAE_OPTIONS_DOCS = (
+    concept_count = ("", "The training finds this many concepts. There is no default: 0 is an error."),
+    kind = (":batch_top_k", "The kind says how the number of codes of a column is kept small: `:batch_top_k`, `:top_k`, `:vanilla`, `:jump_relu`, `:gated`, `:matryoshka` or `:matching_pursuit`. By default batch-top-k."),
+    k = ("0", "A column has this many codes: exactly, at most or on average, as the kind says. 0, the default, is a twelfth of the columns, at most 64."),
+    checkpoint = ("", "The file that the state of the training is written to, and continued from if it is there; `nothing` is none. A training that is cancelled writes it."),
+    penalty = ("0.0", "The weight of the penalty of a kind that has one. 0, the default, adapts it while it trains, so that a column has `k` codes on average."),
+    bandwidth = ("0.0", "The width of the kernel by which the thresholds of a JumpReLU learn, for columns whose columns have the variance 1 on average. 0, the default, is 1."),
+    learning_rate = ("0.0", "The learning rate of Adam, for columns whose columns have the variance 1 on average. 0, the default, is `5e-4 * sqrt(16384 / concept_count)`, from 2.5e-4 to 5e-3."),
+    warm_up = ("0.05", "The share of the steps over which the learning rate rises from 0. By default 0.05."),
+    decay = ("0.25", "The share of the steps at the end over which the learning rate falls to 0. By default 0.25."),
+    dead_weight = ("1.0", "The weight of the loss by which concepts that no column has learn what the others leave unexplained; 0 is none. By default 1."),
+    held_out = ("0.05", "The share of the columns that the autoencoder is measured on, and not trained. By default 0.05."),
+    steps = ("0", "The parameters are changed this many times, each time for one batch. 0, the default, reads the columns twenty times, in at least 4000 and at most 30,000 steps."),
+    batch_rows = ("1024", "A batch has this many columns. By default 1024."),
+    dead_after = ("0", "A concept is dead when none of so many columns had it. 0, the default, is as many as have it fifty times where all concepts are as frequent; a thousand times for a Matryoshka autoencoder, but no more than a twentieth of what it is trained on."),
+    shuffled_rows = ("65536", "So many columns are shuffled together. By default 65,536."),
+    checkpoint_every = ("0", "After so many steps the checkpoint is written; 0, the default, is only when the training is cancelled."),
+    seed = ("0", "The seed decides the start and the order of the columns. By default 0."),
+    threads = ("0", "The training uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+    restart_dead = ("1", "1, the default, lets dead concepts begin anew at what the worst columns lack, as long as the learning rate is not falling; 0 does not."),
+    kernel = (":rectangle", "The thresholds of a JumpReLU learn by this kernel: `:rectangle`, `:triangular`, `:epanechnikov`, `:quartic`, `:cosine`, `:gaussian`, `:silverman` or `:cauchy`. By default a rectangle."),
 )
 
 # These options say how logits are computed; results do not depend on them, but for `on_long_text`.

@@ -45,6 +45,28 @@ function fit(sae::SAE, inputs::Activations, outputs::Activations; progress = not
     Explainer(handle)
 end
 
+"""
+    fit(SAE(4096), model, texts; split = 1, progress = nothing, control = nothing, ...)
+
+An autoencoder of the activations that a [`SplitModel`](@ref) gives for texts or [`Inputs`](@ref), at its split point of that number.
+Nobody keeps them: the model makes those that are shuffled together when they are read, in each pass again. The result is that of
+a training on [`activations`](@ref) with the same keywords, bit for bit.
+"""
+function fit(sae::SAE, model::SplitModel, texts; split = 1, progress = nothing, control = nothing, threads = 0, keywords...)
+    options, collecting = Options(sae), activations_options(; threads, keywords...)
+    handle = Handle{LibEidos.eidos_explainer}()
+    with_inputs(model, texts; threads, control, progress) do inputs
+        use(model.handle, inputs) do model, inputs
+            long_call(control, progress) do control
+                check() do err
+                    LibEidos.eidos_sae_fit_texts(model, inputs, split - 1, collecting, options, control, handle, err)
+                end
+            end
+        end
+    end
+    Explainer(handle)
+end
+
 # How many features are decoded; where nothing can be, the call says so.
 function decoded_features(explainer)
     width = Int(use(LibEidos.eidos_explainer_output_width, explainer.handle))

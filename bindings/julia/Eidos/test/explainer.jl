@@ -55,6 +55,12 @@ end
     @test reconstruct(sae, matrix[:, 1]) == reconstruct(sae, matrix)[:, 1]
     transcoder = fit(SAE(64; k = 4, steps = 50, batch_rows = 64), acts, acts)
     @test size(reconstruct(transcoder, matrix)) == size(matrix)
+    few = SAE(64; k = 4, steps = 20, batch_rows = 64)
+    SplitModel("eidos:demo"; split = SPLIT) do model
+        tokens = activations(model, FEW; granularity = :token)
+        @test encode(fit(few, model, FEW; granularity = :token), tokens) == encode(fit(few, tokens), tokens)
+        @test status(() -> fit(few, model, FEW; split = 2)) == :invalid_argument
+    end
     @test_throws MethodError SAE(3; whiten = true)
     @test status(() -> fit(SAE(4; k = 5), acts)) == :invalid_argument
 end

@@ -298,57 +298,6 @@ export const kmeansCodes = {
  */
 export type KmeansCode = keyof typeof kmeansCodes;
 
-/** The words of `SaeKind`, with their numbers in `eidos.h`. */
-export const saeKinds = {
-  batch_top_k: 1,
-  top_k: 2,
-  vanilla: 3,
-  jump_relu: 4,
-  gated: 5,
-  matryoshka: 6,
-} as const;
-
-/**
- * The kind of a sparse autoencoder says how the number of codes of a row is kept small.
- *
- * - `batch_top_k`: the batch keeps its largest codes, `k` for each row on average; what is trained has one threshold
- *   for all. The default.
- * - `top_k`: each row keeps its `k` largest codes.
- * - `vanilla`: a ReLU, and a penalty on the sum of the codes.
- * - `jump_relu`: a threshold for each concept, learned with straight-through gradients, and a penalty on the number
- *   of codes.
- * - `gated`: a gate decides which codes a row has, apart from how large they are, and a penalty on the gates.
- * - `matryoshka`: batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come
- *   first.
- */
-export type SaeKind = keyof typeof saeKinds;
-
-/** The words of `ThresholdKernel`, with their numbers in `eidos.h`. */
-export const thresholdKernels = {
-  rectangle: 0,
-  triangular: 1,
-  epanechnikov: 2,
-  quartic: 3,
-  cosine: 4,
-  gaussian: 5,
-  silverman: 6,
-  cauchy: 7,
-} as const;
-
-/**
- * The kernel says by which pre-activations the threshold of a JumpReLU learns.
- *
- * - `rectangle`: all pre-activations within half a bandwidth count the same. The default.
- * - `triangular`: the kernel falls in a line to zero at half a bandwidth.
- * - `epanechnikov`: the kernel is a parabola that is zero at half a bandwidth.
- * - `quartic`: the kernel is the square of a parabola that is zero at half a bandwidth.
- * - `cosine`: the kernel is a wave of the cosine that is zero at a bandwidth.
- * - `gaussian`: the kernel is a normal distribution with half a bandwidth as its deviation.
- * - `silverman`: the kernel is Silverman's, which is a little below zero in its tails.
- * - `cauchy`: the kernel is a Cauchy distribution, with heavy tails.
- */
-export type ThresholdKernel = keyof typeof thresholdKernels;
-
 /** The words of `DictionaryFormat`, with their numbers in `eidos.h`. */
 export const dictionaryFormats = {
   sae_lens: 0,
@@ -490,6 +439,60 @@ export const onLongTexts = {
  *   runs.
  */
 export type OnLongText = keyof typeof onLongTexts;
+
+/** The words of `SaeKind`, with their numbers in `eidos.h`. */
+export const saeKinds = {
+  batch_top_k: 1,
+  top_k: 2,
+  vanilla: 3,
+  jump_relu: 4,
+  gated: 5,
+  matryoshka: 6,
+  matching_pursuit: 7,
+} as const;
+
+/**
+ * The kind of a sparse autoencoder says how the number of codes of a row is kept small.
+ *
+ * - `batch_top_k`: the batch keeps its largest codes, `k` for each row on average; what is trained has one threshold
+ *   for all. The default.
+ * - `top_k`: each row keeps its `k` largest codes.
+ * - `vanilla`: a ReLU, and a penalty on the sum of the codes.
+ * - `jump_relu`: a threshold for each concept, learned with straight-through gradients, and a penalty on the number
+ *   of codes.
+ * - `gated`: a gate decides which codes a row has, apart from how large they are, and a penalty on the gates.
+ * - `matryoshka`: batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come
+ *   first.
+ * - `matching_pursuit`: a row takes the concept that explains most of it, then that which explains most of the rest,
+ *   and so on, `k` times at most. The dictionary is all that is trained: there are no weights of an encoder.
+ */
+export type SaeKind = keyof typeof saeKinds;
+
+/** The words of `ThresholdKernel`, with their numbers in `eidos.h`. */
+export const thresholdKernels = {
+  rectangle: 0,
+  triangular: 1,
+  epanechnikov: 2,
+  quartic: 3,
+  cosine: 4,
+  gaussian: 5,
+  silverman: 6,
+  cauchy: 7,
+} as const;
+
+/**
+ * The kernel says by which pre-activations the threshold of a JumpReLU learns.
+ *
+ * - `rectangle`: all pre-activations within half a bandwidth count the same. The default.
+ * - `triangular`: the kernel falls in a line to zero at half a bandwidth.
+ * - `epanechnikov`: the kernel is a parabola that is zero at half a bandwidth.
+ * - `quartic`: the kernel is the square of a parabola that is zero at half a bandwidth.
+ * - `cosine`: the kernel is a wave of the cosine that is zero at a bandwidth.
+ * - `gaussian`: the kernel is a normal distribution with half a bandwidth as its deviation.
+ * - `silverman`: the kernel is Silverman's, which is a little below zero in its tails.
+ * - `cauchy`: the kernel is a Cauchy distribution, with heavy tails.
+ */
+export type ThresholdKernel = keyof typeof thresholdKernels;
 
 /** The words of `Pole`, with their numbers in `eidos.h`. */
 export const poles = {
@@ -685,30 +688,6 @@ export interface SparsePcaOptionsStruct {
   device_index: number;
 }
 
-export interface SaeOptionsStruct {
-  struct_size: number;
-  concept_count: number;
-  kind: number;
-  k: number;
-  checkpoint: string | null;
-  penalty: number;
-  bandwidth: number;
-  learning_rate: number;
-  warm_up: number;
-  decay: number;
-  dead_weight: number;
-  held_out: number;
-  steps: number;
-  batch_rows: number;
-  dead_after: number;
-  shuffled_rows: number;
-  checkpoint_every: number;
-  seed: number;
-  threads: number;
-  restart_dead: number;
-  kernel: number;
-}
-
 export interface PublishedOptionsStruct {
   struct_size: number;
   network: number;
@@ -750,6 +729,30 @@ export interface ActivationsOptionsStruct {
   stop_punctuation: number;
   skip_first_position: number;
   on_long_text: number;
+}
+
+export interface SaeOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  kind: number;
+  k: number;
+  checkpoint: string | null;
+  penalty: number;
+  bandwidth: number;
+  learning_rate: number;
+  warm_up: number;
+  decay: number;
+  dead_weight: number;
+  held_out: number;
+  steps: number;
+  batch_rows: number;
+  dead_after: number;
+  shuffled_rows: number;
+  checkpoint_every: number;
+  seed: number;
+  threads: number;
+  restart_dead: number;
+  kernel: number;
 }
 
 export interface EstimateStruct {
@@ -1040,29 +1043,6 @@ export const structs = {
     device: 'uint32_t',
     device_index: 'uint32_t',
   }),
-  eidos_sae_options: c.struct<SaeOptionsStruct>({
-    struct_size: 'uint32_t',
-    concept_count: 'uint32_t',
-    kind: 'uint32_t',
-    k: 'uint32_t',
-    checkpoint: 'const char *',
-    penalty: 'double',
-    bandwidth: 'double',
-    learning_rate: 'double',
-    warm_up: 'double',
-    decay: 'double',
-    dead_weight: 'double',
-    held_out: 'double',
-    steps: 'uint32_t',
-    batch_rows: 'uint32_t',
-    dead_after: 'uint32_t',
-    shuffled_rows: 'uint32_t',
-    checkpoint_every: 'uint32_t',
-    seed: 'uint32_t',
-    threads: 'uint32_t',
-    restart_dead: 'uint32_t',
-    kernel: 'uint32_t',
-  }),
   eidos_published_options: c.struct<PublishedOptionsStruct>({
     struct_size: 'uint32_t',
     network: 'uint32_t',
@@ -1102,6 +1082,29 @@ export const structs = {
     stop_punctuation: 'uint32_t',
     skip_first_position: 'uint32_t',
     on_long_text: 'uint32_t',
+  }),
+  eidos_sae_options: c.struct<SaeOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    kind: 'uint32_t',
+    k: 'uint32_t',
+    checkpoint: 'const char *',
+    penalty: 'double',
+    bandwidth: 'double',
+    learning_rate: 'double',
+    warm_up: 'double',
+    decay: 'double',
+    dead_weight: 'double',
+    held_out: 'double',
+    steps: 'uint32_t',
+    batch_rows: 'uint32_t',
+    dead_after: 'uint32_t',
+    shuffled_rows: 'uint32_t',
+    checkpoint_every: 'uint32_t',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+    restart_dead: 'uint32_t',
+    kernel: 'uint32_t',
   }),
   eidos_estimate: c.struct<EstimateStruct>({
     struct_size: 'uint32_t',
@@ -1446,12 +1449,6 @@ export const signatures = {
     c.i32, c.address, structs.eidos_sparse_pca_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
 
-  eidos_sae_options_init: c.signature(c.i32, structs.eidos_sae_options.output, c.size),
-  eidos_sae_fit: c.signature(c.i32, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut),
-  eidos_sae_fit_transcoder: c.signature(
-    c.i32, c.address, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut,
-  ),
-
   eidos_published_options_init: c.signature(c.i32, structs.eidos_published_options.output, c.size),
   eidos_explainer_open_published: c.signature(
     c.i32, c.string, structs.eidos_published_options.input, c.nullable, c.addressOut, c.addressOut,
@@ -1495,6 +1492,15 @@ export const signatures = {
   ),
   eidos_split_model_stream_activations: c.signature(
     c.i32, c.address, c.nullable, c.nullable, c.nullable, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+  ),
+
+  eidos_sae_options_init: c.signature(c.i32, structs.eidos_sae_options.output, c.size),
+  eidos_sae_fit: c.signature(c.i32, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut),
+  eidos_sae_fit_texts: c.signature(
+    c.i32, c.address, c.address, c.size, structs.eidos_activations_options.input, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_sae_fit_transcoder: c.signature(
+    c.i32, c.address, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
 
   eidos_split_model_estimate: c.signature(

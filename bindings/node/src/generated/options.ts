@@ -14,13 +14,13 @@ import {
   icaSolvers,
   contrasts,
   kmeansCodes,
-  saeKinds,
-  thresholdKernels,
   codesFormats,
   granularities,
   wordRules,
   aggregations,
   onLongTexts,
+  saeKinds,
+  thresholdKernels,
   samplings,
   structs,
   type TextFormat,
@@ -32,13 +32,13 @@ import {
   type IcaSolver,
   type Contrast,
   type KmeansCode,
-  type SaeKind,
-  type ThresholdKernel,
   type CodesFormat,
   type Granularity,
   type WordRule,
   type Aggregation,
   type OnLongText,
+  type SaeKind,
+  type ThresholdKernel,
   type Sampling,
   type TextsOptionsStruct,
   type LoadOptionsStruct,
@@ -54,10 +54,10 @@ import {
   type ConvexNmfOptionsStruct,
   type DictionaryLearningOptionsStruct,
   type SparsePcaOptionsStruct,
-  type SaeOptionsStruct,
   type PublishedOptionsStruct,
   type EncodeOptionsStruct,
   type ActivationsOptionsStruct,
+  type SaeOptionsStruct,
   type LogitsOptionsStruct,
   type TopInputsOptionsStruct,
   type ExplainOptionsStruct,
@@ -559,110 +559,6 @@ export const sparsePcaOptions = translator<SparsePcaOptions, SparsePcaOptionsStr
   },
 );
 
-/** These options say how a sparse autoencoder is trained. */
-export interface SaeOptions {
-  /** The training finds this many concepts. There is no default: 0 is an error. */
-  readonly conceptCount: number;
-  /**
-   * The kind says how the number of codes of a row is kept small: `batch_top_k`, `top_k`, `vanilla`, `jump_relu`,
-   * `gated` or `matryoshka`. By default batch-top-k.
-   */
-  readonly kind?: SaeKind | undefined;
-  /**
-   * A row has this many codes: exactly, at most or on average, as the kind says. 0, the default, is a twelfth of the
-   * columns, at most 64.
-   */
-  readonly k?: number | undefined;
-  /**
-   * The file that the state of the training is written to, and continued from if it is there; `undefined` is none. A
-   * training that is cancelled writes it.
-   */
-  readonly checkpoint?: string | undefined;
-  /**
-   * The weight of the penalty of a kind that has one. 0, the default, adapts it while it trains, so that a row has `k`
-   * codes on average.
-   */
-  readonly penalty?: number | undefined;
-  /**
-   * The width of the kernel by which the thresholds of a JumpReLU learn, for rows whose columns have the variance 1 on
-   * average. 0, the default, is 1.
-   */
-  readonly bandwidth?: number | undefined;
-  /**
-   * The learning rate of Adam, for rows whose columns have the variance 1 on average. 0, the default, is `5e-4 *
-   * sqrt(16384 / concept_count)`, from 2.5e-4 to 5e-3.
-   */
-  readonly learningRate?: number | undefined;
-  /** The share of the steps over which the learning rate rises from 0. By default 0.05. */
-  readonly warmUp?: number | undefined;
-  /** The share of the steps at the end over which the learning rate falls to 0. By default 0.25. */
-  readonly decay?: number | undefined;
-  /**
-   * The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By
-   * default 1/32.
-   */
-  readonly deadWeight?: number | undefined;
-  /** The share of the rows that the autoencoder is measured on, and not trained. By default 0.05. */
-  readonly heldOut?: number | undefined;
-  /**
-   * The parameters are changed this many times, each time for one batch. 0, the default, reads the rows twenty times,
-   * in at least 4000 and at most 30,000 steps.
-   */
-  readonly steps?: number | undefined;
-  /** A batch has this many rows. By default 1024. */
-  readonly batchRows?: number | undefined;
-  /**
-   * A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all
-   * concepts are as frequent.
-   */
-  readonly deadAfter?: number | undefined;
-  /** So many rows are shuffled together. By default 65,536. */
-  readonly shuffledRows?: number | undefined;
-  /** After so many steps the checkpoint is written; 0, the default, is only when the training is cancelled. */
-  readonly checkpointEvery?: number | undefined;
-  /** The seed decides the start and the order of the rows. By default 0. */
-  readonly seed?: number | undefined;
-  /** The training uses this many threads; 0, the default, is one per core. Results do not depend on it. */
-  readonly threads?: number | undefined;
-  /**
-   * 1, the default, lets dead concepts begin anew at what the worst rows lack, as long as the learning rate is not
-   * falling; 0 does not.
-   */
-  readonly restartDead?: number | undefined;
-  /**
-   * The thresholds of a JumpReLU learn by this kernel: `rectangle`, `triangular`, `epanechnikov`, `quartic`, `cosine`,
-   * `gaussian`, `silverman` or `cauchy`. By default a rectangle.
-   */
-  readonly kernel?: ThresholdKernel | undefined;
-}
-
-export const saeOptions = translator<SaeOptions, SaeOptionsStruct>(
-  () => native().eidos_sae_options_init,
-  structs.eidos_sae_options.size,
-  {
-    concept_count: ['conceptCount', whole32],
-    kind: ['kind', word(saeKinds)],
-    k: ['k', whole32],
-    checkpoint: ['checkpoint', text],
-    penalty: ['penalty', real],
-    bandwidth: ['bandwidth', real],
-    learning_rate: ['learningRate', real],
-    warm_up: ['warmUp', real],
-    decay: ['decay', real],
-    dead_weight: ['deadWeight', real],
-    held_out: ['heldOut', real],
-    steps: ['steps', whole32],
-    batch_rows: ['batchRows', whole32],
-    dead_after: ['deadAfter', whole32],
-    shuffled_rows: ['shuffledRows', whole32],
-    checkpoint_every: ['checkpointEvery', whole32],
-    seed: ['seed', whole32],
-    threads: ['threads', whole32],
-    restart_dead: ['restartDead', whole32],
-    kernel: ['kernel', word(thresholdKernels)],
-  },
-);
-
 /** These options say what the files of a published dictionary do not, and how they are fetched. */
 export interface PublishedOptions {
   /** The network says whether files are downloaded: `auto`, `offline` or `online`. */
@@ -830,6 +726,111 @@ export const activationsOptions = translator<ActivationsOptions, ActivationsOpti
     stop_punctuation: ['stopPunctuation', flag],
     skip_first_position: ['skipFirstPosition', flag],
     on_long_text: ['onLongText', word(onLongTexts)],
+  },
+);
+
+/** These options say how a sparse autoencoder is trained. */
+export interface SaeOptions {
+  /** The training finds this many concepts. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /**
+   * The kind says how the number of codes of a row is kept small: `batch_top_k`, `top_k`, `vanilla`, `jump_relu`,
+   * `gated`, `matryoshka` or `matching_pursuit`. By default batch-top-k.
+   */
+  readonly kind?: SaeKind | undefined;
+  /**
+   * A row has this many codes: exactly, at most or on average, as the kind says. 0, the default, is a twelfth of the
+   * columns, at most 64.
+   */
+  readonly k?: number | undefined;
+  /**
+   * The file that the state of the training is written to, and continued from if it is there; `undefined` is none. A
+   * training that is cancelled writes it.
+   */
+  readonly checkpoint?: string | undefined;
+  /**
+   * The weight of the penalty of a kind that has one. 0, the default, adapts it while it trains, so that a row has `k`
+   * codes on average.
+   */
+  readonly penalty?: number | undefined;
+  /**
+   * The width of the kernel by which the thresholds of a JumpReLU learn, for rows whose columns have the variance 1 on
+   * average. 0, the default, is 1.
+   */
+  readonly bandwidth?: number | undefined;
+  /**
+   * The learning rate of Adam, for rows whose columns have the variance 1 on average. 0, the default, is `5e-4 *
+   * sqrt(16384 / concept_count)`, from 2.5e-4 to 5e-3.
+   */
+  readonly learningRate?: number | undefined;
+  /** The share of the steps over which the learning rate rises from 0. By default 0.05. */
+  readonly warmUp?: number | undefined;
+  /** The share of the steps at the end over which the learning rate falls to 0. By default 0.25. */
+  readonly decay?: number | undefined;
+  /**
+   * The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By
+   * default 1.
+   */
+  readonly deadWeight?: number | undefined;
+  /** The share of the rows that the autoencoder is measured on, and not trained. By default 0.05. */
+  readonly heldOut?: number | undefined;
+  /**
+   * The parameters are changed this many times, each time for one batch. 0, the default, reads the rows twenty times,
+   * in at least 4000 and at most 30,000 steps.
+   */
+  readonly steps?: number | undefined;
+  /** A batch has this many rows. By default 1024. */
+  readonly batchRows?: number | undefined;
+  /**
+   * A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all
+   * concepts are as frequent; a thousand times for a Matryoshka autoencoder, but no more than a twentieth of what it is
+   * trained on.
+   */
+  readonly deadAfter?: number | undefined;
+  /** So many rows are shuffled together. By default 65,536. */
+  readonly shuffledRows?: number | undefined;
+  /** After so many steps the checkpoint is written; 0, the default, is only when the training is cancelled. */
+  readonly checkpointEvery?: number | undefined;
+  /** The seed decides the start and the order of the rows. By default 0. */
+  readonly seed?: number | undefined;
+  /** The training uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /**
+   * 1, the default, lets dead concepts begin anew at what the worst rows lack, as long as the learning rate is not
+   * falling; 0 does not.
+   */
+  readonly restartDead?: number | undefined;
+  /**
+   * The thresholds of a JumpReLU learn by this kernel: `rectangle`, `triangular`, `epanechnikov`, `quartic`, `cosine`,
+   * `gaussian`, `silverman` or `cauchy`. By default a rectangle.
+   */
+  readonly kernel?: ThresholdKernel | undefined;
+}
+
+export const saeOptions = translator<SaeOptions, SaeOptionsStruct>(
+  () => native().eidos_sae_options_init,
+  structs.eidos_sae_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    kind: ['kind', word(saeKinds)],
+    k: ['k', whole32],
+    checkpoint: ['checkpoint', text],
+    penalty: ['penalty', real],
+    bandwidth: ['bandwidth', real],
+    learning_rate: ['learningRate', real],
+    warm_up: ['warmUp', real],
+    decay: ['decay', real],
+    dead_weight: ['deadWeight', real],
+    held_out: ['heldOut', real],
+    steps: ['steps', whole32],
+    batch_rows: ['batchRows', whole32],
+    dead_after: ['deadAfter', whole32],
+    shuffled_rows: ['shuffledRows', whole32],
+    checkpoint_every: ['checkpointEvery', whole32],
+    seed: ['seed', whole32],
+    threads: ['threads', whole32],
+    restart_dead: ['restartDead', whole32],
+    kernel: ['kernel', word(thresholdKernels)],
   },
 );
 

@@ -67,10 +67,8 @@ pub(super) struct Part {
     pub(super) dead: Entries,
     /// The errors of each row, those of each group and all larger ones together.
     pub(super) errors: Vec<f32>,
-    /// The errors of the reconstruction by gates alone, and of that by dead concepts.
+    /// The errors of the reconstruction by gates alone, and of that of each group by its dead concepts.
     pub(super) other_errors: Vec<f32>,
-    /// The squared error of each row.
-    pub(super) row_squares: Vec<f32>,
     /// The gradient of the offset of the output.
     pub(super) offset: Vec<f32>,
     pub(super) squares: f64,

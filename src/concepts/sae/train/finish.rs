@@ -85,10 +85,13 @@ pub(super) fn model(
         SaeKind::BatchTopK | SaeKind::Matryoshka => {
             SaeActivation::JumpRelu { thresholds: vec![0.0; concepts], strict: true }
         }
+        SaeKind::MatchingPursuit => {
+            SaeActivation::MatchingPursuit { steps: settings.k, least_residual: 0.0, stops_on_repeat: false }
+        }
     };
     let is_transcoder = data.targets.is_some();
     let parts = AutoencoderParts {
-        bias: state.scalar(0).collect(),
+        bias: if settings.pursues() { Vec::new() } else { state.scalar(0).collect() },
         offset: state.centre().to_vec(),
         output_offset: state.offset.values.clone(),
         transcoder: is_transcoder,
@@ -108,12 +111,18 @@ pub(super) fn model(
         }
         _ => error,
     };
-    let mut parts = parts.fold_factors(input, output).and_then(AutoencoderParts::fold_norms).map_err(diverged)?;
+    let mut parts = if settings.pursues() {
+        // Atoms of the norm 1 pursue rows of any scale as they are.
+        let divided = |offset: Vec<f32>| offset.into_iter().map(|value| value / input).collect();
+        AutoencoderParts { offset: divided(parts.offset), output_offset: divided(parts.output_offset), ..parts }
+    } else {
+        parts.fold_factors(input, output).and_then(AutoencoderParts::fold_norms).map_err(diverged)?
+    };
     if matches!(settings.kind, SaeKind::BatchTopK | SaeKind::Matryoshka) {
         let threshold = threshold(&SparseAutoencoder::new(parts.clone())?, settings.k, data, control)?;
         parts.activation = SaeActivation::JumpRelu { thresholds: vec![threshold; concepts], strict: true };
     }
-    SparseAutoencoder::new(parts)
+    SparseAutoencoder::new(parts).map_err(diverged)
 }
 
 /// The threshold above which training rows have `k` codes on average.

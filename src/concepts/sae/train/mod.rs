@@ -154,6 +154,13 @@ pub(in crate::concepts) fn train(
             0 => steps,
             every => steps.min((state.step / every + 1) * every),
         };
+        // Not within the team: where a model makes the rows, it takes threads of its own.
+        if let Err(error) = run.batches.read() {
+            if error.code() == ErrorCode::Cancelled {
+                keep(&state)?;
+            }
+            return Err(error);
+        }
         let (before, mut result) = (state.step, Ok(Measured::default()));
         team.scope(|scope| {
             scope.spawn(|_| result = while_awake(team.count(), || run.steps(&mut state, until)));
@@ -200,11 +207,25 @@ fn settings(rows: &dyn Rows, targets: Option<&dyn Rows>, options: &SaeOptions) -
             "collect both from the same texts, with the same units",
         );
     }
+    if options.kind == SaeKind::MatchingPursuit && targets.is_some() {
+        return wrong(
+            ErrorCode::InvalidArgument,
+            "a transcoder cannot be trained by matching pursuit, which takes from a row what it gives".to_owned(),
+            "choose another kind, such as batch-top-k",
+        );
+    }
     let columns = rows.column_count();
     let (concepts, k) = (options.concept_count, options.k_for(columns));
-    let dead_after = match options.dead_after {
-        0 => 50_usize.saturating_mul(concepts) / k,
-        rows => rows,
+    // What is as frequent as all others is in a row of so many.
+    let each = |rows: usize| rows.saturating_mul(concepts) / k;
+    let dead_after = match (options.dead_after, options.kind) {
+        // The concepts of its last group have few codes left to them, and begin anew in vain where they have no time to learn.
+        (0, SaeKind::Matryoshka) => {
+            let trained = options.steps_for(rows.row_count()).saturating_mul(options.batch_rows);
+            each(1000).min(trained / 20).max(each(50))
+        }
+        (0, _) => each(50),
+        (rows, _) => rows,
     };
     let groups = match options.kind {
         // An eighth of the concepts, a quarter, a half and all, as far as there are as many as a row has.
@@ -315,12 +336,12 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Makes steps for a while, at most until that one.
+    /// Makes steps for a while, at most until that one, or until other rows are to be read.
     fn steps(&mut self, state: &mut State, until: usize) -> Result<Measured> {
         let begin = Instant::now();
         loop {
             let measured = self.step(state)?;
-            if state.step >= until || begin.elapsed() >= UNTIL_PROGRESS {
+            if state.step >= until || begin.elapsed() >= UNTIL_PROGRESS || !self.batches.is_read() {
                 return Ok(measured);
             }
         }

@@ -24,6 +24,9 @@ pub enum SaeKind {
     Gated,
     /// Batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come first.
     Matryoshka,
+    /// A row takes the concept that explains most of it, then that which explains most of the rest, and so on, `k` times at most.
+    /// The dictionary is all that is trained: there are no weights of an encoder.
+    MatchingPursuit,
 }
 
 /// The options of training a sparse autoencoder. Zero is a recommended setting that depends on the problem.
@@ -63,7 +66,8 @@ pub struct SaeOptions {
     pub dead_weight: f64,
     /// Whether dead concepts begin anew at what the worst rows lack, as long as the learning rate is not falling.
     pub restart_dead: bool,
-    /// A concept is dead when none of so many rows had it. 0: as many as have it fifty times where all are as frequent.
+    /// A concept is dead when none of so many rows had it. 0: as many as have it fifty times where all are as frequent; a thousand
+    /// times for a Matryoshka autoencoder, but no more than a twentieth of the rows that it is trained on.
     pub dead_after: usize,
     /// How many rows are shuffled together.
     pub shuffled_rows: usize,
@@ -97,7 +101,7 @@ impl SaeOptions {
             learning_rate: 0.0,
             warm_up: 0.05,
             decay: 0.25,
-            dead_weight: 1.0 / 32.0,
+            dead_weight: 1.0,
             restart_dead: true,
             dead_after: 0,
             shuffled_rows: 1 << 16,

@@ -2,6 +2,8 @@
 //!
 //! All of it follows from the seed and the number of the step, so that a training can go on where it stopped.
 
+use std::ops::Range;
+
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::{RandomState, check_finite};
 use crate::memory::filled;
@@ -153,12 +155,20 @@ impl<'a> Batches<'a> {
         Ok(Self { rows, schedule, place, order, counts, window, shuffled: Vec::new(), loaded: Vec::new() })
     }
 
+    /// Whether the rows of the next batch were read.
+    pub(super) fn is_read(&self) -> bool {
+        !self.shuffled.is_empty()
+    }
+
+    /// Reads the rows of the next batches, where they were not read.
+    pub(super) fn read(&mut self) -> Result<()> {
+        if self.is_read() { Ok(()) } else { self.load() }
+    }
+
     /// Reads the next batch into `batch`; `at` receives the places of its rows, for rows that go with them.
     pub(super) fn next(&mut self, batch: &mut [f32], at: &mut Vec<u32>) -> Result<()> {
         let columns = self.rows.column_count();
-        if self.shuffled.is_empty() {
-            self.load()?;
-        }
+        self.read()?;
         let first = self.place.batch * self.schedule.batch_rows;
         at.clear();
         let places = &self.shuffled[first..first + self.schedule.batch_rows];
@@ -233,13 +243,16 @@ impl<'a> Batches<'a> {
 /// [`ErrorCode::InvalidData`] naming the row and the column of a value that is not finite.
 pub(super) fn read_blocks(rows: &dyn Rows, schedule: &Schedule, blocks: &[u32], out: &mut [f32]) -> Result<usize> {
     let columns = rows.column_count();
-    let (mut scratch, mut count) = (Vec::new(), 0);
-    for &block in blocks {
-        let (first, length) = (block as usize * BLOCK, schedule.block_rows(block));
-        let values = rows.tile(first, length, &mut scratch)?;
-        check_finite(values, columns, first)?;
-        out[count * columns..][..values.len()].copy_from_slice(values);
-        count += length;
+    let rows_of = |&block: &u32| {
+        let first = block as usize * BLOCK;
+        first..first + schedule.block_rows(block)
+    };
+    let ranges: Vec<Range<usize>> = blocks.iter().map(rows_of).collect();
+    rows.gather(&ranges, out)?;
+    let mut count = 0;
+    for range in ranges {
+        check_finite(&out[count * columns..][..range.len() * columns], columns, range.start)?;
+        count += range.len();
     }
     Ok(count)
 }

@@ -134,13 +134,15 @@ pub(super) fn start(
             (dictionary, scaled(&offset, output_factor), scaled(&median, factor), [factor as f32, output_factor as f32])
         }
     };
-    // Pre-activations that most concepts do not reach: a row begins with twice the codes that it is to have.
+    // Pre-activations that most concepts do not reach: a row begins with the codes that it is to have, or twice as many, so that
+    // thresholds and gates have more to choose from.
     let bounds = match settings.kind {
         SaeKind::Vanilla | SaeKind::JumpRelu | SaeKind::Gated => {
-            let share = (2.0 * settings.k as f64 / concepts as f64).min(0.5);
+            let times = if settings.kind == SaeKind::Vanilla { 1.0 } else { 2.0 };
+            let share = (times * settings.k as f64 / concepts as f64).min(0.5);
             quantiles(&encoder, &sample, share, control)?
         }
-        SaeKind::TopK | SaeKind::BatchTopK | SaeKind::Matryoshka => vec![0.0; concepts],
+        SaeKind::TopK | SaeKind::BatchTopK | SaeKind::Matryoshka | SaeKind::MatchingPursuit => vec![0.0; concepts],
     };
     let scalars = bounds.iter().flat_map(|&bound| match settings.kind {
         SaeKind::JumpRelu => [0.0, bound.max(f32::MIN_POSITIVE).ln().max(-5.0), 0.0],

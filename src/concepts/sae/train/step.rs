@@ -17,7 +17,7 @@ use super::update::{Group, Update};
 use super::vectors::{Adam, add_scaled, dot};
 use crate::concepts::sae::activation::Largest;
 use crate::error::{Error, Result};
-use crate::kernels::product::{F32Matrix, F32PartMut, Factor, SingleKernel};
+use crate::kernels::product::{F32Matrix, F32PartMut, Factor, Scratch, SingleKernel};
 use crate::linalg::{times_transposed, vectorised};
 use crate::parallel::at_once;
 
@@ -76,6 +76,8 @@ pub(super) struct Trainer {
     /// The smallest code that the last batch kept.
     bound: f32,
     keys: Vec<u64>,
+    /// The products of the atoms with each other, where rows are pursued.
+    products: Vec<f32>,
     /// The weights as a kernel reads them, where the processor has one; packed by whoever changed them.
     packed: Option<(SingleKernel, F32Matrix)>,
     is_packed: bool,
@@ -83,6 +85,17 @@ pub(super) struct Trainer {
 
 /// The values that the pre-activations of a part may take, in bytes, where that is less than 128 rows.
 const PART_BYTES: usize = 4 << 20;
+/// How many atoms are multiplied with all atoms at a time.
+const ATOMS_AT_A_TIME: usize = 64;
+/// How many times each of the codes that a pursuit found is changed to the best one.
+const SWEEPS: usize = 10;
+
+impl Settings {
+    /// Whether rows are encoded by matching pursuit, whose weights are the dictionary itself.
+    pub(super) fn pursues(&self) -> bool {
+        self.kind == SaeKind::MatchingPursuit
+    }
+}
 
 impl Trainer {
     pub(super) fn new(settings: Settings) -> Result<Self> {
@@ -100,6 +113,7 @@ impl Trainer {
             powers: Vec::new(),
             bound: 0.0,
             keys: Vec::new(),
+            products: Vec::new(),
             packed,
             is_packed: false,
         })
@@ -111,7 +125,8 @@ impl Trainer {
             .concepts
             .saturating_add(settings.columns)
             .saturating_add(settings.outputs * (settings.groups.len() + 1));
-        settings.batch_rows.saturating_mul(row).saturating_mul(size_of::<f32>())
+        let products = if settings.pursues() { settings.concepts.saturating_mul(settings.concepts) } else { 0 };
+        settings.batch_rows.saturating_mul(row).saturating_add(products).saturating_mul(size_of::<f32>())
     }
 
     /// Changes the state by a batch: `rows` to encode, and `wanted` to reconstruct; `restarts` dead concepts. Called by a thread of
@@ -128,6 +143,9 @@ impl Trainer {
         restarts: bool,
     ) -> Result<Measured> {
         self.prepare(state);
+        if self.settings.pursues() {
+            self.multiply_atoms(state)?;
+        }
         self.encode(state, rows, self.bound * BELOW_LAST_BOUND)?;
         let cuts = if self.is_batched() { Some(self.cut(state, rows)?) } else { None };
         let threads = self.settings.threads;
@@ -202,14 +220,7 @@ impl Trainer {
                 row.iter_mut().zip(state.centre()).for_each(|(value, offset)| *value -= offset);
             }
             part.before.resize(rows.len() / columns * concepts, 0.0);
-            match &self.packed {
-                Some((kernel, packed)) => {
-                    let weights = packed.part(0..concepts).ok_or_else(|| Error::internal("there are no weights"))?;
-                    let Part { before, centred, scratch, .. } = &mut *part;
-                    kernel.multiply(before, centred, Factor::F32(weights), false, scratch)?;
-                }
-                None => times_transposed(&mut part.before, &part.centred, &state.encoder.values, columns)?,
-            }
+            self.multiply(state, &part.centred, &mut part.before, &mut part.scratch)?;
             part.main.clear();
             part.dead.clear();
             let Part { before, main, dead, largest, some, .. } = part;
@@ -225,11 +236,39 @@ impl Trainer {
         Ok(())
     }
 
+    /// The products of some rows with the weights.
+    fn multiply(&self, state: &State, rows: &[f32], out: &mut [f32], scratch: &mut Scratch) -> Result<()> {
+        let Some((kernel, packed)) = &self.packed else {
+            return times_transposed(out, rows, &state.encoder.values, self.settings.columns);
+        };
+        let weights = packed.part(0..self.settings.concepts).ok_or_else(|| Error::internal("there are no weights"))?;
+        kernel.multiply(out, rows, Factor::F32(weights), false, scratch)
+    }
+
+    /// The products of the atoms with each other, by which a pursuit knows what a step leaves of all products.
+    fn multiply_atoms(&mut self, state: &State) -> Result<()> {
+        let (concepts, columns) = (self.settings.concepts, self.settings.columns);
+        let mut products = std::mem::take(&mut self.products);
+        products.resize(concepts * concepts, 0.0);
+        let some: Vec<_> = products.chunks_mut(ATOMS_AT_A_TIME * concepts).map(Mutex::new).collect();
+        at_once(some.len(), self.settings.threads, |index| {
+            let out = &mut *locked(&some[index]);
+            let atoms = &state.dictionary.values[index * ATOMS_AT_A_TIME * columns..][..out.len() / concepts * columns];
+            self.multiply(state, atoms, out, &mut Scratch::default())
+        })?;
+        drop(some);
+        self.products = products;
+        Ok(())
+    }
+
     /// Adds the codes of a row, from its products with the weights.
     fn select(&self, state: &State, before: &mut [f32], main: &mut Entries, largest: &mut Largest, bound: f32) {
-        let is_gated = self.settings.kind == SaeKind::Gated;
-        if !is_gated {
+        if !matches!(self.settings.kind, SaeKind::Gated | SaeKind::MatchingPursuit) {
             before.iter_mut().zip(state.scalar(0)).for_each(|(value, bias)| *value += bias);
+        }
+        if self.settings.pursues() {
+            self.pursue(before, main, largest);
+            return;
         }
         let mut push = |concept: u32, code: f32| {
             main.concepts.push(concept);
@@ -248,6 +287,7 @@ impl Trainer {
                 let bound = if self.settings.kind == SaeKind::Vanilla { 0.0 } else { bound };
                 above(before, bound, |concept| push(concept as u32, before[concept]));
             }
+            SaeKind::MatchingPursuit => {}
             SaeKind::JumpRelu => {
                 let reach = self.settings.kernel.reach() * self.settings.half_bandwidth;
                 for ((concept, &value), &threshold) in (0..).zip(&*before).zip(&self.powers) {
@@ -267,6 +307,38 @@ impl Trainer {
                     }
                     *value = gate;
                 }
+            }
+        }
+    }
+
+    /// Adds the codes of a row by matching pursuit. Those of the concepts that it found are then changed in turn, to the best ones
+    /// that are not negative: with them, the error does not change with the codes, and atoms learn from the error alone.
+    fn pursue(&self, before: &mut [f32], main: &mut Entries, largest: &mut Largest) {
+        let length = before.len();
+        let products = |concept: u32| &self.products[concept as usize * length..][..length];
+        let first = main.codes.len();
+        for _ in 0..self.settings.k {
+            let best = largest.find(before, 1, false).first().map(|&best| (best, before[best as usize]));
+            let Some((best, code)) = best.filter(|(_, code)| *code > 0.0) else { break };
+            if let Some(place) = main.concepts[first..].iter().position(|&concept| concept == best) {
+                main.codes[first + place] += code;
+            } else {
+                main.concepts.push(best);
+                main.codes.push(code);
+            }
+            let products = products(best);
+            vectorised(
+                #[inline(always)]
+                || add_scaled(before, products, -code),
+            );
+        }
+        let (concepts, codes) = (&main.concepts[first..], &mut main.codes[first..]);
+        for _ in 0..SWEEPS {
+            for (code, &concept) in codes.iter_mut().zip(concepts) {
+                let change = before[concept as usize].max(-*code);
+                *code += change;
+                let products = products(concept);
+                concepts.iter().for_each(|&other| before[other as usize] -= change * products[other as usize]);
             }
         }
     }
@@ -339,7 +411,8 @@ impl Trainer {
         let dead_scale = scale * self.settings.dead_weight * self.dead_codes() as f32 / (outputs / 2).max(1) as f32;
         let has_others = kind == SaeKind::Gated || !self.dead_concepts.is_empty();
         part.errors.resize(wanted.len() * groups, 0.0);
-        part.other_errors.resize(if has_others { 2 * wanted.len() } else { 0 }, 0.0);
+        let others = if has_others { 1 + groups } else { 0 };
+        part.other_errors.resize(others * wanted.len(), 0.0);
         part.main.gradients.resize(part.main.codes.len(), 0.0);
         part.dead.gradients.resize(part.dead.codes.len(), 0.0);
         let has_scalars = matches!(kind, SaeKind::JumpRelu | SaeKind::Gated);
@@ -347,8 +420,8 @@ impl Trainer {
         part.offset.clear();
         part.offset.resize(outputs, 0.0);
         (part.squares, part.codes) = (0.0, 0);
-        part.row_squares.clear();
         let atom = |concept: u32| &dictionary[concept as usize * outputs..][..outputs];
+        let pursues = self.settings.pursues();
         vectorised(
             #[inline(always)]
             || {
@@ -374,12 +447,10 @@ impl Trainer {
                         }
                     }
                     let whole = &errors[(groups - 1) * outputs..];
-                    let square = dot(whole, whole);
-                    part.squares += f64::from(square);
-                    part.row_squares.push(square);
+                    part.squares += f64::from(dot(whole, whole));
 
-                    let others = has_others.then(|| &mut part.other_errors[row * 2 * outputs..][..2 * outputs]);
-                    if let Some(others) = others {
+                    if has_others {
+                        let others = &mut part.other_errors[row * others * outputs..][..others * outputs];
                         let (by_gates, by_dead) = others.split_at_mut(outputs);
                         if kind == SaeKind::Gated {
                             let offsets = state.offset.values.iter().zip(wanted);
@@ -394,13 +465,17 @@ impl Trainer {
                             }
                         }
                         if !self.dead_concepts.is_empty() {
-                            by_dead.copy_from_slice(whole);
+                            by_dead.copy_from_slice(errors);
                             for index in part.dead.row(row) {
-                                add_scaled(by_dead, atom(part.dead.concepts[index]), part.dead.codes[index]);
+                                let (concept, code) = (part.dead.concepts[index], part.dead.codes[index]);
+                                let error = &mut by_dead[self.group(concept) * outputs..][..outputs];
+                                add_scaled(error, atom(concept), code);
                             }
                             for index in part.dead.row(row) {
-                                let along = dot(by_dead, atom(part.dead.concepts[index]));
-                                part.dead.gradients[index] = dead_scale * along;
+                                let concept = part.dead.concepts[index];
+                                let error = &by_dead[self.group(concept) * outputs..][..outputs];
+                                let along = if pursues { 0.0 } else { dead_scale * dot(error, atom(concept)) };
+                                part.dead.gradients[index] = along;
                             }
                         }
                     }
@@ -417,6 +492,8 @@ impl Trainer {
                         let along = scale * dot(error, atom(concept));
                         part.main.gradients[index] = match kind {
                             SaeKind::TopK | SaeKind::BatchTopK | SaeKind::Matryoshka => along,
+                            // It has no weights: its atoms learn from the error alone.
+                            SaeKind::MatchingPursuit => 0.0,
                             SaeKind::Vanilla => along + penalty,
                             SaeKind::JumpRelu => {
                                 let threshold = self.powers[concept as usize];
@@ -429,7 +506,7 @@ impl Trainer {
                                 gradient
                             }
                             SaeKind::Gated => {
-                                let by_gates = &part.other_errors[row * 2 * outputs..][..outputs];
+                                let by_gates = &part.other_errors[row * others * outputs..][..outputs];
                                 let gate = scale * dot(by_gates, atom(concept)) + penalty;
                                 let magnitude = if code > 0.0 { along } else { 0.0 };
                                 let scaled = magnitude * self.powers[concept as usize];
@@ -453,41 +530,59 @@ impl Trainer {
         measured
     }
 
-    /// Lets dead concepts begin anew where the rows of the batch are explained worst: each at what one row lacks.
+    /// Lets dead concepts begin anew where the rows of the batch are explained worst: each at what one row lacks, for its group and
+    /// the larger ones together, with weights as large as those of the living concepts of its group.
     fn restart_dead(&mut self, state: &mut State) {
         let (columns, outputs, groups) = (self.settings.columns, self.settings.outputs, self.settings.groups.len());
         let parts: Vec<&Part> =
             self.parts.iter_mut().map(|part| &*part.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
-        let squares: Vec<f32> = parts.iter().flat_map(|part| part.row_squares.iter().copied()).collect();
-        let mut largest = Largest::default();
-        let worst = largest.find(&squares, self.dead_concepts.len(), false);
         let mut is_dead = vec![false; self.settings.concepts];
         self.dead_concepts.iter().for_each(|&concept| is_dead[concept as usize] = true);
-        let alive = || (0..self.settings.concepts).filter(|&concept| !is_dead[concept]);
-        let count = alive().count().max(1) as f32;
-        let norm_of = |concept: usize| {
-            let weights = &state.encoder.values[concept * columns..][..columns];
-            dot(weights, weights).sqrt()
-        };
-        let norm = alive().map(norm_of).sum::<f32>() / count;
-        let mean =
-            |index: usize| alive().map(|concept| state.scalars.values[concept * SCALARS + index]).sum::<f32>() / count;
-        let scalars: [f32; SCALARS] = std::array::from_fn(mean);
-        for (&concept, &row) in self.dead_concepts.iter().zip(worst) {
-            let (concept, part, row) =
-                (concept as usize, parts[row as usize / self.part_rows], row as usize % self.part_rows);
-            let lacking = part.errors[(row * groups + groups - 1) * outputs..][..outputs].iter().map(|error| -error);
-            let lacking: Vec<f32> = unit(lacking.collect());
-            let weights = if state.input_offset.is_empty() {
-                lacking.clone()
+        let mut is_taken = vec![false; self.settings.batch_rows];
+        let (mut largest, mut begin, mut first) = (Largest::default(), 0, 0);
+        for (group, &end) in self.settings.groups.iter().enumerate() {
+            let count = self.dead_concepts[first..].partition_point(|&concept| (concept as usize) < end);
+            let dead = &self.dead_concepts[first..first + count];
+            // Where all of them are dead, those of the other groups say how large weights are.
+            let all = if count < end - begin { begin..end } else { 0..self.settings.concepts };
+            (begin, first) = (end, first + count);
+            if dead.is_empty() {
+                continue;
+            }
+            let living = || all.clone().filter(|&concept| !is_dead[concept]);
+            let mean = |each: &dyn Fn(usize) -> f32| living().map(each).sum::<f32>() / living().count().max(1) as f32;
+            let norm = if self.settings.pursues() {
+                1.0
             } else {
-                unit(part.centred[row * columns..][..columns].to_vec())
+                mean(&|concept| {
+                    let weights = &state.encoder.values[concept * columns..][..columns];
+                    dot(weights, weights).sqrt()
+                })
             };
-            let weights: Vec<f32> = weights.iter().map(|value| value * norm).collect();
-            state.encoder.restart(concept, &weights);
-            state.dictionary.restart(concept, &lacking);
-            state.scalars.restart(concept, &scalars);
-            state.silent[concept] = 0;
+            let scalars: [f32; SCALARS] =
+                std::array::from_fn(|index| mean(&|concept| state.scalars.values[concept * SCALARS + index]));
+            let lacking = |row: usize| {
+                let (part, row) = (parts[row / self.part_rows], row % self.part_rows);
+                &part.errors[(row * groups + group) * outputs..][..outputs]
+            };
+            let square = |(row, taken): (usize, &bool)| if *taken { -1.0 } else { dot(lacking(row), lacking(row)) };
+            let squares: Vec<f32> = is_taken.iter().enumerate().map(square).collect();
+            for (&concept, &row) in dead.iter().zip(largest.find(&squares, dead.len(), false)) {
+                let (concept, row) = (concept as usize, row as usize);
+                is_taken[row] = true;
+                let atom: Vec<f32> = unit(lacking(row).iter().map(|error| -error).collect());
+                let weights = if state.input_offset.is_empty() {
+                    atom.clone()
+                } else {
+                    let (part, row) = (parts[row / self.part_rows], row % self.part_rows);
+                    unit(part.centred[row * columns..][..columns].to_vec())
+                };
+                let weights: Vec<f32> = weights.iter().map(|value| value * norm).collect();
+                state.encoder.restart(concept, &weights);
+                state.dictionary.restart(concept, &atom);
+                state.scalars.restart(concept, &scalars);
+                state.silent[concept] = 0;
+            }
         }
         self.is_packed = false;
     }

@@ -64,7 +64,7 @@ impl Update<'_> {
                     for &[row, entry] in self.dead.of(concept) {
                         let (part, row, entry) = self.place(row, entry);
                         let (gradient, code) = (part.dead.gradients[entry], part.dead.codes[entry]);
-                        let error = &part.other_errors[(2 * row + 1) * outputs..][..outputs];
+                        let error = &part.other_errors[((groups + 1) * row + 1 + nested) * outputs..][..outputs];
                         add_scaled(&mut of_weights, &part.centred[row * columns..][..columns], gradient);
                         add_scaled(&mut of_atom, error, dead_scale * code);
                         total += gradient;
@@ -77,13 +77,18 @@ impl Update<'_> {
                     let atom = &group.dictionary.values[index * outputs..][..outputs];
                     let along = dot(&of_atom, atom);
                     add_scaled(&mut of_atom, atom, -along);
-                    group.encoder.step(self.adam, index, &of_weights);
+                    if !self.settings.pursues() {
+                        group.encoder.step(self.adam, index, &of_weights);
+                    }
                     group.dictionary.step(self.adam, index, &of_atom);
                     group.scalars.step(self.adam, index, &of_scalars);
                     let atom = &mut group.dictionary.values[index * outputs..][..outputs];
                     let norm = dot(atom, atom).sqrt();
                     if norm > 0.0 {
                         atom.iter_mut().for_each(|value| *value /= norm);
+                    }
+                    if self.settings.pursues() {
+                        group.encoder.values[index * columns..][..columns].copy_from_slice(atom);
                     }
                 }
             },
