@@ -44,9 +44,8 @@
  * eidos_<owner>_<thing>_count says how many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
  *
  * Numbers. What counts or indexes things in memory is a size_t; an enumeration, a flag (1 or 0), a token id and a
- * small setting are a uint32_t; a limit that may be beyond memory, what was spent, and
- * an index in a struct, which has the same layout everywhere, are a uint64_t; an answer of
- * yes or no is an int32_t. A matrix is row-major: row_count rows, one per unit or concept, of column_count columns.
+ * small setting are a uint32_t; a limit that may be beyond memory, what was spent, and an index in a struct, which has the
+ * same layout everywhere, are a uint64_t; an answer of yes or no is an int32_t. A matrix is row-major: row_count rows, one per unit or concept, of column_count columns.
  * The width of a split point or an explainer is the column count of the rows that it gives or takes.
  *
  * Beyond the last. A call without a status that has nothing to give (an index beyond the last, NULL, what is no live
