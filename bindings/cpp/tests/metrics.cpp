@@ -34,7 +34,7 @@ TEST(Metrics, ThroughTheModel)
     const auto own = eidos::fit_neurons(model.activations(films));
     const auto found = eidos::compare_through_model(model, films, "model.layers.1", {own});
     // Rows that are put back as they are lose nothing.
-    for (const char *part : {"\"format\": \"eidos.model_metrics\"", "\"predicted\": \"next_token\"", "\"loss_recovered\": 1.0",
+    for (const char *part : {"\"format\": \"eidos.model_metrics\"", "\"predicted\": \"token\"", "\"loss_recovered\": 1.0",
                              "\"same_prediction\": 1.0", "\"method\": \"neurons\""})
         EXPECT_NE(found.find(part), std::string::npos) << part << " in " << found;
     EXPECT_STATUS(invalid_argument, eidos::compare_through_model(model, films, "model.layers.1", {}));

@@ -410,6 +410,24 @@ export class Explainer extends ConceptModel {
     );
   }
 
+  /** Encodes activations, wherever their rows lie: `conceptCount` values per row, one row after the other. */
+  async encodeActivations(activations: Activations, options: Omit<EncodeOptions, 'format'> = {}): Promise<Float32Array> {
+    const explainer = this.#pointer;
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const struct = encodeOptions(knownOptions(options, encodeOptions.names, callOptionNames));
+    const codes = new Float32Array(activations.rowCount * this.conceptCount);
+    return runWithControl(
+      options,
+      [resourceOf(this, Explainer), rows],
+      (control, error) =>
+        callOnPool(
+          native().eidos_explainer_encode_activations, explainer, pointer, struct, control, codes, codes.length, error,
+        ),
+      () => codes,
+    );
+  }
+
   /** Encodes activations into the codes that are not zero, as a sparse matrix. */
   async encodeSparse(activations: Activations, options: Omit<EncodeOptions, 'format'> = {}): Promise<SparseCodes> {
     const explainer = this.#pointer;

@@ -3,6 +3,7 @@ export {
   Activations,
   Chat,
   compare,
+  compareThroughModel,
   ConceptModel,
   debugLiveHandles,
   DLPackTensor,

@@ -89,7 +89,7 @@ test('strings that C cannot read', async () => {
 
 test('wrong texts and options for activations', async () => {
   await fails('invalid_argument', () => model.activations([]));
-  for (const inputs of [undefined, 'text', [1], [null], {}, new Array(3)]) await refused(TypeError, () => model.activations(inputs));
+  for (const inputs of [undefined, 5, [1], [null], {}, new Array(3)]) await refused(TypeError, () => model.activations(inputs));
   await refused(TypeError, () => model.activations(texts, { granularity: 'letter' }));
   await refused(TypeError, () => model.activations(texts, { folder: 7 }));
   for (const batchTokens of [-1, 1.5, NaN, Infinity, 2 ** 60]) {
@@ -272,8 +272,4 @@ test('handles show what they are', async () => {
   assert.match(inspect([activations], { depth: 3 }), /Activations \{[^]*rowCount: \d+/);
   assert.equal(JSON.parse(JSON.stringify({ explainer })).explainer.conceptCount, explainer.conceptCount);
   assert.deepEqual(JSON.parse(JSON.stringify(new Interventions())), { count: 0 });
-  const found = await explainer.topInputs(activations, { k: 2 });
-  assert.match(String(found), /^Concept 0: '[^\n]*'\nConcept 1: '/);
-  const explanation = await explainer.explain(model, 'a dull film', { leastDeviations: 0 });
-  assert.match(String(explanation), /^a dull film\n  'a': concept \d+ \(-?\d+\.\d standard deviations, above /);
 });

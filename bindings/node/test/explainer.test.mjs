@@ -234,6 +234,8 @@ test('codes are a file that other programs read', async () => {
   await explainer.saveCodes(file, activations);
   const bytes = readFileSync(file);
   assert.deepEqual(bytes.subarray(bytes.length - codes.byteLength), Buffer.from(codes.buffer));
+  assert.deepEqual(await explainer.encodeActivations(activations, { threads: 1 }), codes);
+  await assert.rejects(explainer.encodeActivations({}), TypeError);
   const sparse = await explainer.encodeSparse(activations);
   const again = new Float32Array(codes.length);
   for (let row = 0; row < activations.rowCount; row++) {

@@ -87,6 +87,16 @@ test('of texts, of inputs and of activations the same, as JSON', async () => {
   assert.deepEqual([json.format, json.split_point, json.units.length], ['eidos.explanation', splitPoint, activations.rowCount]);
 });
 
+test('as a string, a line for each unit or concept', async () => {
+  assert.match(String(interpretation), /^Concept 0: '[^\n]*'\nConcept 1: '/);
+  const options = { leastDeviations: 0.01, interpretation };
+  const explanation = await explainer.explain(model, 'a dull film', options); // a single text will do
+  assert.match(String(explanation), /^a dull film\n  'a': nothing\n  ' dull': concept \d+ '[^\n]*\(\d\.\d standard deviations, above \d+\.\d % of the rows\)/);
+  assert.equal(String(explanation).split('\n').length, 1 + explanation.unitCount);
+  explanation.close();
+  assert.equal(String(explanation), 'Explanation (closed)');
+});
+
 test('rows and a dictionary of one\'s own', async () => {
   const own = Explainer.fromDictionary({ dictionary: explainer.dictionary.slice(), inputWidth: 192 });
   const rows = Activations.fromRows(activations.copyRows(), 192);

@@ -56,7 +56,7 @@ test('activations lead to the same logits, in memory and on disk, and nothing el
   await assert.rejects(logitsFrom(model, path, words, films), { code: 'mismatch', message: /word/ });
   await assert.rejects(logitsFrom(model, 2, activations, films), { code: 'mismatch', message: /model\.layers\.1/ });
   await assert.rejects(logitsFrom(model, path, activations, films.slice(1)), { code: 'mismatch', message: /2 texts, but 1/ });
-  await assert.rejects(logitsFrom(model, path, activations, 'a film'), TypeError);
+  await assert.rejects(logitsFrom(model, path, activations, 'a film'), { code: 'mismatch', message: /2 texts, but 1/ });
   await assert.rejects(logitsFrom(model, path, {}, 192, films), TypeError);
 
   // What is passed in may be changed or closed at once.

@@ -54,7 +54,7 @@ test('what a model loses through an explainer', async () => {
   const own = await Explainer.fitNeurons(activations);
   const pca = await Explainer.fitPca(activations, { conceptCount: 2 });
   const found = await compareThroughModel(model, films, 1, [own, pca], { threads: 1 });
-  assert.deepEqual([found.format, found.predicted, found.text_count], ['eidos.model_metrics', 'next_token', 2]);
+  assert.deepEqual([found.format, found.predicted, found.text_count], ['eidos.model_metrics', 'token', 2]);
   // Rows that are put back as they are lose nothing.
   assert.equal(found.explainers[0].loss_recovered, 1);
   assert.equal(found.explainers[0].loss, found.loss.original);
