@@ -437,7 +437,8 @@ fn units_that_are_left_out_have_no_row_and_change_no_other() {
 #[test]
 fn provenance_says_where_rows_come_from() {
     let folder = model_folder("eurobert", "masked_lm");
-    let name = folder.path().to_str().unwrap();
+    // Of an absolute path, which is of this machine, the last part.
+    let name = format!("./{}", folder.path().file_name().unwrap().to_str().unwrap());
     let model = load_from(folder.path(), &["layers.1.mlp"]).unwrap();
     let options = CollectOptions {
         granularity: Granularity::Sentence,
@@ -445,7 +446,7 @@ fn provenance_says_where_rows_come_from() {
         ..CollectOptions::default()
     };
     let expected = Provenance {
-        model: Some(name.to_owned()),
+        model: Some(name),
         split_point: Some("model.layers.1.mlp".to_owned()),
         granularity: Some(Granularity::Sentence),
         aggregation: Some(Aggregation::SignedMax),
