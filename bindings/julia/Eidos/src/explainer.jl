@@ -125,6 +125,22 @@ function decode(explainer::Explainer, codes::AbstractMatrix{<:Real})
 end
 
 """
+    encode(explainer, acts; ...)
+
+The same of [`Activations`](@ref), wherever their rows lie. Takes `threads`, `device`, `device_index`, `progress` and `control`.
+"""
+function encode(explainer::Explainer, acts::Activations; progress = nothing, control = nothing, keywords...)
+    options = encode_options(; keywords...)
+    codes = Matrix{Float32}(undef, explainer.concepts, size(acts, 2))
+    use(explainer.handle, acts.handle) do explainer, acts
+        long_call(control, progress) do control
+            check(err -> LibEidos.eidos_explainer_encode_activations(explainer, acts, options, control, codes, length(codes), err))
+        end
+    end
+    codes
+end
+
+"""
     encode_sparse(explainer, acts; ...)
 
 The codes that are not zero, of each column of [`Activations`](@ref): `(; starts, concepts, values)`, where the entries of column `i` are

@@ -18,7 +18,7 @@ end
     variances = found.measures[:explained_variance]
     @test length(variances) == 3 && issorted(variances; rev = true) && variances[end] > 0
     @test encode(found, acts) ≈ sqrt.(variances) .* encode(whitened, acts) rtol = 1e-4
-    @test_throws MethodError PCA(3; seed = 1)
+    @test_throws MethodError PCA(3; tolerance = 1)
     @test status(() -> fit(PCA(1000), acts)) == :invalid_argument
 end
 
@@ -136,6 +136,7 @@ end
         codes = encode(explainer, acts)
         bytes = read(path)
         @test reinterpret(Float32, bytes[end-sizeof(codes)+1:end]) == vec(codes)
+        @test encode(explainer, acts; threads = 1) == encode(explainer, Matrix(acts))
         sparse = encode_sparse(explainer, acts)
         again = zero(codes)
         for column in axes(codes, 2), at in sparse.starts[column]:sparse.starts[column+1]-1

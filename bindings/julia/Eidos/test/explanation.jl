@@ -100,7 +100,7 @@ end
 
 @testset "shown" begin
     explanation = explain(explainer, model, ["a funny film"]; interpretation = meaning, least_deviations = 0.01)
-    @test startswith(shown(explanation), "Explanation of 3 units:\n \"a\": ")
+    @test startswith(shown(explanation), "Explanation of 3 units:\n a funny film\n   \"a\": ")
     firing = explanation[1].firings[1]
     @test occursin("\"a\": $(firing.concept) $(concept_name(explanation, firing.concept)) (", shown(explanation))
     @test sprint(show, Firing(3, :positive, 1, 4.125, 99)) == "concept 3 (4.1 sd)"
