@@ -20,6 +20,16 @@ references+=(Node=node/index.html)
 ! command -v julia >/dev/null || references+=(Julia=julia/index.html)
 scripts/book.py "$tools/src" "${references[@]}"
 MDBOOK_BOOK__SRC=target/tools/book/src "$mdbook" build
+# mdBook copies the first chapter here, whose links are those of its own folder.
+cat >"$out/index.html" <<'END'
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Eidos</title>
+<meta http-equiv="refresh" content="0; url=guide/start.html">
+<p><a href="guide/start.html">The guide to Eidos</a></p>
+</html>
+END
 say "the guide is in $out/index.html"
 
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --release --no-deps --lib
@@ -37,6 +47,7 @@ EXTRACT_ALL = YES
 EXCLUDE_SYMBOLS = eidos::detail*
 JAVADOC_AUTOBRIEF = YES
 GENERATE_LATEX = NO
+HAVE_DOT = NO
 OUTPUT_DIRECTORY = $out
 HTML_OUTPUT = cpp
 WARN_IF_UNDOCUMENTED = NO
