@@ -65,9 +65,10 @@ impl Directions {
         let symmetric = Mat::from_fn(count, count, |row, column| {
             f64::midpoint(within[row * count + column], within[column * count + row])
         });
-        let (squares, turned) = symmetric_eigen(symmetric.as_ref())?;
+        let (squares, eigenvectors) = symmetric_eigen(symmetric.as_ref())?;
         check_rank(&squares, concepts, all, columns, "vary in")?;
-        let vectors = product(MatRef::from_row_major_slice(&directions, count, columns).transpose(), turned.as_ref())?;
+        let vectors =
+            product(MatRef::from_row_major_slice(&directions, count, columns).transpose(), eigenvectors.as_ref())?;
         Ok((Self { row_count: all, mean, squares, vectors }, multiplied.squares))
     }
 }

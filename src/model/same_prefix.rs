@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::model::PassOptions;
     use crate::model::split_model::Sharing;
-    use crate::model::whole::{KERNELS, every_variant, golden, load};
+    use crate::model::whole::{KERNELS, every_variant, golden, load, splits_of};
 
     #[test]
     fn what_any_texts_share_runs_once() {
@@ -163,5 +163,31 @@ mod tests {
             }
         });
         assert!(families.len() > 20, "{families:?}");
+    }
+
+    #[test]
+    fn a_long_prefix_has_the_same_bits_in_texts_of_any_length() {
+        // Queries read their keys in parts of 256: the ends of these texts lie in the same part as the prefix, and in later ones.
+        for (family, variant) in [("llama", "causal_lm"), ("gemma2", "causal_lm"), ("bloom", "causal_lm")] {
+            let splits = splits_of(family, variant);
+            let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
+            let model = load(family, variant, &splits, KERNELS);
+            let vocabulary = model.vocabulary_size() as u32;
+            let texts = [(301, 1), (420, 5), (303, 3), (700, 2), (513, 4)].map(|(length, step): (u32, u32)| {
+                let id = |place: u32| if place < 300 { place * 7 % vocabulary } else { place * step % vocabulary };
+                (0..length).map(id).collect::<Vec<u32>>()
+            });
+            let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+            let together = model.forward(&sequences).unwrap();
+            let mut first = 0;
+            for ids in sequences {
+                for (path, (together, alone)) in splits.iter().zip(together.iter().zip(model.forward(&[ids]).unwrap()))
+                {
+                    let together = together.narrow(0, first, ids.len()).unwrap();
+                    assert!(bits(&[together]) == bits(&[alone]), "{family} {path}, {} tokens", ids.len());
+                }
+                first += ids.len();
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::model::blueprint::{BlockSite, Pooling, Site};
 use crate::model::forward::TokenRows;
 use crate::model::ops::{Implementation, RowSelection};
 use crate::model::tap::{Halt, Tap};
-use crate::model::whole::{KERNELS, every_variant, golden, load};
+use crate::model::whole::{KERNELS, every_variant, golden, load, splits_of};
 use crate::model::{PassOptions, SplitModel};
 use crate::workers::in_team;
 
@@ -93,9 +93,7 @@ fn references_give_some_rows_too() {
         ("gemma4", "causal_lm"),
         ("qwen3_5", "causal_lm"),
     ] {
-        let listing = golden::listing(family, variant);
-        let splits: Vec<String> =
-            listing.into_iter().filter(|module| module.splits).map(|module| module.path).collect();
+        let splits = splits_of(family, variant);
         let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
         let texts = golden::texts(family);
         let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
@@ -222,9 +220,7 @@ fn a_long_text_is_the_same_bits_on_any_number_of_threads() {
         ("gemma4", "causal_lm"),
         ("qwen3_5", "causal_lm"),
     ] {
-        let listing = golden::listing(family, variant);
-        let splits: Vec<String> =
-            listing.into_iter().filter(|module| module.splits).map(|module| module.path).collect();
+        let splits = splits_of(family, variant);
         let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
         let model = load(family, variant, &splits, KERNELS);
         let vocabulary = model.vocabulary_size() as u32;

@@ -34,13 +34,16 @@ pub(super) fn load(family: &str, variant: &str, splits: &[&str], implementation:
     model
 }
 
+/// The paths where a variant of a family can be split.
+pub(super) fn splits_of(family: &str, variant: &str) -> Vec<String> {
+    golden::listing(family, variant).into_iter().filter(|module| module.splits).map(|module| module.path).collect()
+}
+
 /// Hands every variant of every family to `check`, with the paths where it can be split.
 pub(super) fn every_variant(mut check: impl FnMut(&str, &str, &[String])) {
     for (family, variants) in &golden::variants() {
         for variant in variants {
-            let listing = golden::listing(family, variant);
-            let splits: Vec<String> = listing.into_iter().filter(|m| m.splits).map(|m| m.path).collect();
-            check(family, variant, &splits);
+            check(family, variant, &splits_of(family, variant));
         }
     }
 }
