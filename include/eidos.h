@@ -3112,6 +3112,15 @@ typedef struct {
      * The thresholds of a JumpReLU learn by this kernel: one of `EIDOS_KERNEL_*`. By default a rectangle.
      */
     uint32_t kernel;
+    /**
+     * The steps run on this device: one of `EIDOS_DEVICE_*`. By default on the CPU. On a GPU the result differs from that of the
+     * CPU by rounding, and the kind cannot be matching pursuit.
+     */
+    uint32_t device;
+    /**
+     * This is the number of the GPU that is used with `EIDOS_DEVICE_CUDA`, from 0.
+     */
+    uint32_t device_index;
 } eidos_sae_options;
 
 /**

@@ -10,7 +10,7 @@ use super::error::eidos_error;
 use super::explainer::eidos_explainer;
 use super::inputs::eidos_inputs;
 use super::options::options;
-use super::split_model::eidos_split_model;
+use super::split_model::{EIDOS_DEVICE_CPU, device_choice, eidos_split_model};
 use super::status::eidos_status;
 use super::strings::choice;
 use crate::concepts::{Explainer, Sae, SaeKind, SaeOptions, ThresholdKernel};
@@ -110,6 +110,11 @@ pub struct eidos_sae_options {
     pub restart_dead: u32,
     /// The thresholds of a JumpReLU learn by this kernel: one of `EIDOS_KERNEL_*`. By default a rectangle.
     pub kernel: u32,
+    /// The steps run on this device: one of `EIDOS_DEVICE_*`. By default on the CPU. On a GPU the result differs from that of the
+    /// CPU by rounding, and the kind cannot be matching pursuit.
+    pub device: u32,
+    /// This is the number of the GPU that is used with `EIDOS_DEVICE_CUDA`, from 0.
+    pub device_index: u32,
 }
 
 options!(
@@ -136,6 +141,8 @@ options!(
         threads: 0,
         restart_dead: 1,
         kernel: EIDOS_KERNEL_RECTANGLE,
+        device: EIDOS_DEVICE_CPU,
+        device_index: 0,
     }
 );
 
@@ -181,6 +188,7 @@ impl eidos_sae_options {
             checkpoint: self.checkpoint.optional("checkpoint")?.map(PathBuf::from),
             checkpoint_every: self.checkpoint_every as usize,
             threads: self.threads as usize,
+            device: device_choice(self.device, self.device_index)?,
         })
     }
 }

@@ -212,7 +212,9 @@ FIELD(eidos_sae_options, seed, 100);
 FIELD(eidos_sae_options, threads, 104);
 FIELD(eidos_sae_options, restart_dead, 108);
 FIELD(eidos_sae_options, kernel, 112);
-SIZE(eidos_sae_options, 120);
+FIELD(eidos_sae_options, device, 116);
+FIELD(eidos_sae_options, device_index, 120);
+SIZE(eidos_sae_options, 128);
 
 FIELD(eidos_estimate, struct_size, 0);
 FIELD(eidos_estimate, on_disk, 4);

@@ -1,8 +1,8 @@
-//! ICA and PCA on the device against the CPU, component by component, and the codes of rows.
+//! ICA and PCA on the device against the CPU, component by component, and the codes of rows; sparse autoencoders by what they reconstruct.
 
 use eidos::concepts::Explainer;
 use eidos::linalg::RandomState;
-use eidos::{Activations, Control, Ica, IcaOptions, Pca, PcaOptions, TopInputs};
+use eidos::{Activations, Control, Ica, IcaOptions, Pca, PcaOptions, Sae, SaeKind, SaeOptions, TopInputs};
 
 use crate::kit::{Kit, difference};
 
@@ -18,6 +18,9 @@ pub fn run(kit: &Kit) {
     }
     if kit.wants("pca") {
         kit.group("pca", || pca(kit, &rows));
+    }
+    if kit.wants("sae") {
+        kit.group("sae", || sae(kit, &rows));
     }
 }
 
@@ -65,6 +68,31 @@ fn pca(kit: &Kit, rows: &Activations) {
     codes(kit, "pca", &ours, &cpu, rows);
     let again = fit(&on_device);
     kit.check("pca repeated", bits(&again) == bits(&ours), "a second fit gives the same bits");
+}
+
+/// Trains a sparse autoencoder of each kind. Hundreds of steps make rounding large in single weights, not in what is reconstructed.
+fn sae(kit: &Kit, rows: &Activations) {
+    let kinds =
+        [SaeKind::TopK, SaeKind::BatchTopK, SaeKind::Vanilla, SaeKind::JumpRelu, SaeKind::Gated, SaeKind::Matryoshka];
+    for kind in kinds {
+        let options = SaeOptions { kind, k: 8, steps: 200, batch_rows: 256, ..SaeOptions::new(4 * CONCEPTS) };
+        let fit = |options: &SaeOptions| Explainer::fit::<Sae>(rows, options, &Control::new()).unwrap();
+        let on_device = SaeOptions { device: kit.device, ..options.clone() };
+        let (ours, cpu) = (fit(&on_device), fit(&options));
+        let [found, wanted] = [&ours, &cpu].map(|explainer| explainer.report().measure("fvu")[0]);
+        let found = if kit.plants("fit") { 1.1 * found } else { found };
+        kit.check(
+            &format!("sae {kind:?}"),
+            (found / wanted - 1.0).abs() <= 0.03,
+            format!("a fraction of variance unexplained of {found:.4} on the device, {wanted:.4} on the CPU"),
+        );
+        let again = fit(&on_device);
+        kit.check(
+            &format!("sae {kind:?} repeated"),
+            bits(&again) == bits(&ours),
+            "a second training gives the same bits",
+        );
+    }
 }
 
 fn bits(explainer: &Explainer) -> Vec<u32> {

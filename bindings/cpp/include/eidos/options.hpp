@@ -405,6 +405,11 @@ struct SaeOptions {
     std::uint32_t restart_dead = 1;
     /// The thresholds of a JumpReLU learn by this kernel. By default a rectangle.
     ThresholdKernel kernel = ThresholdKernel::rectangle;
+    /// The steps run on this device. By default on the CPU. On a GPU the result differs from that of the CPU by
+    /// rounding, and the kind cannot be matching pursuit.
+    Device device = Device::cpu;
+    /// This is the number of the GPU that is used with `Device::cuda`, from 0.
+    std::uint32_t device_index = 0;
 };
 
 /// These options say how logits are computed; results do not depend on them, but for `on_long_text`.
@@ -816,6 +821,8 @@ inline eidos_sae_options to_c(const SaeOptions &options EIDOS_LIFETIMEBOUND)
     result.threads = options.threads;
     result.restart_dead = options.restart_dead;
     result.kernel = static_cast<std::uint32_t>(options.kernel);
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
     return result;
 }
 

@@ -371,11 +371,12 @@ const ACTIVATIONS_OPTIONS_DOCS = (
 sae_options(; concept_count = nothing, kind = :batch_top_k, k = 0, checkpoint = nothing, penalty = 0.0, bandwidth = 0.0,
               learning_rate = 0.0, warm_up = 0.05, decay = 0.25, dead_weight = 1.0, held_out = 0.05, steps = 0,
               batch_rows = 1024, dead_after = 0, shuffled_rows = 65536, checkpoint_every = 0, seed = 0, threads = 0,
-              restart_dead = 1, kernel = :rectangle) =
+              restart_dead = 1, kernel = :rectangle, device = :cpu, device_index = 0) =
     Options{LibEidos.eidos_sae_options}(; concept_count, kind = choice(:kind, kind, SAE_KINDS), k, checkpoint, penalty,
                                           bandwidth, learning_rate, warm_up, decay, dead_weight, held_out, steps,
                                           batch_rows, dead_after, shuffled_rows, checkpoint_every, seed, threads,
-                                          restart_dead, kernel = choice(:kernel, kernel, THRESHOLD_KERNELS))
+                                          restart_dead, kernel = choice(:kernel, kernel, THRESHOLD_KERNELS),
+                                          device = choice(:device, device, DEVICES), device_index)
 initialize!(o::Options{LibEidos.eidos_sae_options}, size) = LibEidos.eidos_sae_options_init(o, size)
 
 const SAE_OPTIONS_DOCS = (
@@ -399,6 +400,8 @@ const SAE_OPTIONS_DOCS = (
     threads = ("0", "The training uses this many threads; 0, the default, is one per core. Results do not depend on it."),
     restart_dead = ("1", "1, the default, lets dead concepts begin anew at what the worst columns lack, as long as the learning rate is not falling; 0 does not."),
     kernel = (":rectangle", "The thresholds of a JumpReLU learn by this kernel: `:rectangle`, `:triangular`, `:epanechnikov`, `:quartic`, `:cosine`, `:gaussian`, `:silverman` or `:cauchy`. By default a rectangle."),
+    device = (":cpu", "The steps run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the result differs from that of the CPU by rounding, and the kind cannot be matching pursuit."),
+    device_index = ("0", "This is the number of the GPU that is used with `:cuda`, from 0."),
 )
 
 # These options say how logits are computed; results do not depend on them, but for `on_long_text`.

@@ -753,6 +753,8 @@ export interface SaeOptionsStruct {
   threads: number;
   restart_dead: number;
   kernel: number;
+  device: number;
+  device_index: number;
 }
 
 export interface EstimateStruct {
@@ -1105,6 +1107,8 @@ export const structs = {
     threads: 'uint32_t',
     restart_dead: 'uint32_t',
     kernel: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
   }),
   eidos_estimate: c.struct<EstimateStruct>({
     struct_size: 'uint32_t',

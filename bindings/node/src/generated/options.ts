@@ -805,6 +805,13 @@ export interface SaeOptions {
    * `gaussian`, `silverman` or `cauchy`. By default a rectangle.
    */
   readonly kernel?: ThresholdKernel | undefined;
+  /**
+   * The steps run on this device: `cpu`, `cuda` or `auto`. By default on the CPU. On a GPU the result differs from that
+   * of the CPU by rounding, and the kind cannot be matching pursuit.
+   */
+  readonly device?: Device | undefined;
+  /** This is the number of the GPU that is used with `cuda`, from 0. */
+  readonly deviceIndex?: number | undefined;
 }
 
 export const saeOptions = translator<SaeOptions, SaeOptionsStruct>(
@@ -831,6 +838,8 @@ export const saeOptions = translator<SaeOptions, SaeOptionsStruct>(
     threads: ['threads', whole32],
     restart_dead: ['restartDead', whole32],
     kernel: ['kernel', word(thresholdKernels)],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
   },
 );
 

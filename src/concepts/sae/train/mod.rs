@@ -7,9 +7,13 @@
 
 mod batch;
 mod checkpoint;
+mod device;
+#[cfg(test)]
+mod device_tests;
 mod finish;
 mod kernel;
 mod options;
+mod restart;
 mod schedule;
 mod start;
 mod state;
@@ -25,6 +29,7 @@ pub use kernel::ThresholdKernel;
 pub use options::{SaeKind, SaeOptions};
 
 use super::SparseAutoencoder;
+use crate::concepts::backend::Backend;
 use crate::concepts::{Explainer, FitReport, Method};
 use crate::control::{Control, Stage};
 use crate::device::DeviceChoice;
@@ -34,6 +39,7 @@ use crate::memory::Claim;
 use crate::parallel::while_awake;
 use crate::rows::{Activations, Rows};
 use crate::workers::Workers;
+use device::DeviceTrainer;
 use finish::Data;
 use schedule::{Batches, Schedule};
 use state::State;
@@ -46,7 +52,8 @@ use step::{Measured, Settings, Trainer};
 /// more than a tenth of the rows have.
 ///
 /// Memory: the weights and the dictionary four times, with their moments and once more for what is trained; the rows that are
-/// shuffled together; for each row of a batch a value of each concept.
+/// shuffled together; for each row of a batch a value of each concept. With [`SaeOptions::device`] the device has the weights and
+/// the dictionary three times, and about ten values of each row of a batch and concept.
 ///
 /// Errors: [`ErrorCode::InvalidArgument`] for invalid options or no rows; [`ErrorCode::InvalidData`] naming the row and column of a
 /// value that is not finite, for rows that are all the same, or where the training diverged; [`ErrorCode::Unsupported`] for rows that
@@ -142,11 +149,15 @@ pub(in crate::concepts) fn train(
         Some(state) => state,
         None => start::start(rows, targets, &schedule, &settings, options.penalty, options.seed, control)?,
     };
-    let keep = |state: &State| {
-        options.checkpoint.as_deref().map_or(Ok(()), |path| checkpoint::write(path, &about, state, &settings))
+    let keep = |run: &Run<'_>, state: &mut State| {
+        let Some(path) = options.checkpoint.as_deref() else { return Ok(()) };
+        run.store(state)?;
+        checkpoint::write(path, &about, state, &settings)
     };
     control.advance(state.step as u64)?;
-    let mut run = Run::new(rows, targets, &schedule, &settings, &state, Rates::of(options, &settings, steps))?;
+    let backend = Backend::open(options.device, options.threads, rows, control)?;
+    let mut run =
+        Run::new(rows, targets, &schedule, &settings, &state, Rates::of(options, &settings, steps), &backend)?;
     let workers = Workers::default();
     let team = workers.team(options.threads, settings.batch_rows)?;
     while state.step < steps {
@@ -157,7 +168,7 @@ pub(in crate::concepts) fn train(
         // Not within the team: where a model makes the rows, it takes threads of its own.
         if let Err(error) = run.batches.read() {
             if error.code() == ErrorCode::Cancelled {
-                keep(&state)?;
+                keep(&run, &mut state)?;
             }
             return Err(error);
         }
@@ -172,17 +183,18 @@ pub(in crate::concepts) fn train(
         }
         log(control, &settings, &state, before, steps, measured);
         if state.step == until && until < steps {
-            keep(&state)?;
+            keep(&run, &mut state)?;
         }
         if let Err(error) = control.advance((state.step - before) as u64) {
-            keep(&state)?;
+            keep(&run, &mut state)?;
             return Err(error);
         }
     }
-    drop(run);
     if options.checkpoint_every > 0 {
-        keep(&state)?;
+        keep(&run, &mut state)?;
     }
+    run.store(&mut state)?;
+    drop(run);
     let data = Data { rows, targets, schedule: &schedule, threads: options.threads };
     let model = finish::model(&state, &settings, &data, control)?;
     let report = finish::report(&model, steps, &data, control)?;
@@ -303,11 +315,17 @@ impl Rates {
     }
 }
 
+/// What computes the steps.
+enum Steps {
+    OnCpu(Trainer),
+    OnDevice(DeviceTrainer),
+}
+
 /// The steps of a training.
 struct Run<'a> {
     batches: Batches<'a>,
     targets: Option<&'a dyn Rows>,
-    trainer: Trainer,
+    trainer: Steps,
     rates: Rates,
     restarts: bool,
     batch: Vec<f32>,
@@ -323,11 +341,16 @@ impl<'a> Run<'a> {
         settings: &Settings,
         state: &State,
         rates: Rates,
+        backend: &Backend,
     ) -> Result<Self> {
+        let trainer = match backend {
+            Backend::Cpu { .. } => Steps::OnCpu(Trainer::new(settings.clone())?),
+            Backend::Device(device) => Steps::OnDevice(DeviceTrainer::new(settings.clone(), state, device)?),
+        };
         Ok(Self {
             batches: Batches::new(rows, schedule, state.step)?,
             targets,
-            trainer: Trainer::new(settings.clone())?,
+            trainer,
             rates,
             restarts: settings.restarts,
             batch: vec![0.0; settings.batch_rows * settings.columns],
@@ -359,6 +382,17 @@ impl<'a> Run<'a> {
         let wanted = if self.targets.is_some() { &self.wanted } else { &self.batch };
         // What begins anew needs time to learn.
         let restarts = self.restarts && self.rates.is_high(state.step);
-        self.trainer.step(state, &self.batch, wanted, rate, restarts)
+        match &mut self.trainer {
+            Steps::OnCpu(trainer) => trainer.step(state, &self.batch, wanted, rate, restarts),
+            Steps::OnDevice(trainer) => trainer.step(state, &self.batch, wanted, rate, restarts),
+        }
+    }
+
+    /// Completes the state on the host.
+    fn store(&self, state: &mut State) -> Result<()> {
+        match &self.trainer {
+            Steps::OnCpu(_) => Ok(()),
+            Steps::OnDevice(trainer) => trainer.store(state),
+        }
     }
 }

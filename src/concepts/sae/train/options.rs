@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::kernel::ThresholdKernel;
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 
 /// The kind of a sparse autoencoder: how it keeps the number of codes of a row small.
@@ -84,6 +85,9 @@ pub struct SaeOptions {
     /// How many threads work; 0 means one per core. The result does not depend on it.
     #[serde(skip)]
     pub threads: usize,
+    /// Where the steps run. On a GPU the result differs from that of the CPU by rounding.
+    #[serde(skip)]
+    pub device: DeviceChoice,
 }
 
 impl SaeOptions {
@@ -110,6 +114,7 @@ impl SaeOptions {
             checkpoint: None,
             checkpoint_every: 0,
             threads: 0,
+            device: DeviceChoice::Cpu,
         }
     }
 

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::batch::{Entries, Index, Part, batch_key};
 use super::kernel::ThresholdKernel;
 use super::options::SaeKind;
+use super::restart::{Lately, restarts};
 use super::state::{SCALARS, State};
 use super::update::{Group, Update};
 use super::vectors::{Adam, add_scaled, dot};
@@ -95,6 +96,30 @@ impl Settings {
     pub(super) fn pursues(&self) -> bool {
         self.kind == SaeKind::MatchingPursuit
     }
+
+    /// Finds the concepts that are dead, where that changes anything.
+    pub(super) fn find_dead(&self, silent: &[u64], dead: &mut Vec<u32>) {
+        dead.clear();
+        if self.dead_weight > 0.0 || self.restarts {
+            dead.extend((0..).zip(silent).filter(|(_, silent)| **silent > self.dead_after).map(|(concept, _)| concept));
+        }
+    }
+
+    /// How many of so many dead concepts a row learns with.
+    pub(super) fn dead_codes(&self, dead: usize) -> usize {
+        (self.outputs / 2).max(1).min(dead)
+    }
+
+    /// Ends a step in which the rows had so many codes: the weight of the penalty follows them.
+    pub(super) fn end_step(&self, state: &mut State, codes: usize) {
+        let codes = codes as f64 / self.batch_rows as f64;
+        state.lately += if state.step == 0 { codes } else { LATELY * (codes - state.lately) };
+        if self.adapts {
+            let excess = (state.lately / self.k as f64 - 1.0).clamp(-1.0, 1.0);
+            state.penalty *= (PENALTY_RATE * excess).exp();
+        }
+        state.step += 1;
+    }
 }
 
 impl Trainer {
@@ -164,13 +189,7 @@ impl Trainer {
         if restarts && !self.dead_concepts.is_empty() {
             self.restart_dead(state);
         }
-        let codes = measured.codes as f64 / self.settings.batch_rows as f64;
-        state.lately += if state.step == 0 { codes } else { LATELY * (codes - state.lately) };
-        if self.settings.adapts {
-            let excess = (state.lately / self.settings.k as f64 - 1.0).clamp(-1.0, 1.0);
-            state.penalty *= (PENALTY_RATE * excess).exp();
-        }
-        state.step += 1;
+        self.settings.end_step(state, measured.codes);
         Ok(measured)
     }
 
@@ -189,11 +208,7 @@ impl Trainer {
             packed.parts_mut(self.settings.concepts).for_each(|mut part| part.pack(&state.encoder.values));
             self.is_packed = true;
         }
-        self.dead_concepts.clear();
-        if self.settings.dead_weight > 0.0 || self.settings.restarts {
-            let dead = (0..).zip(&state.silent).filter(|(_, silent)| **silent > self.settings.dead_after);
-            self.dead_concepts.extend(dead.map(|(concept, _)| concept));
-        }
+        self.settings.find_dead(&state.silent, &mut self.dead_concepts);
         self.powers.clear();
         match self.settings.kind {
             SaeKind::JumpRelu => self.powers.extend(state.scalar(1).map(f32::exp)),
@@ -204,7 +219,7 @@ impl Trainer {
 
     /// How many dead concepts a row learns with.
     fn dead_codes(&self) -> usize {
-        (self.settings.outputs / 2).max(1).min(self.dead_concepts.len())
+        self.settings.dead_codes(self.dead_concepts.len())
     }
 
     /// Encodes the batch: the codes of each row, or candidates for them above a bound.
@@ -530,59 +545,17 @@ impl Trainer {
         measured
     }
 
-    /// Lets dead concepts begin anew where the rows of the batch are explained worst: each at what one row lacks, for its group and
-    /// the larger ones together, with weights as large as those of the living concepts of its group.
+    /// Lets dead concepts begin anew where the rows of the batch are explained worst.
     fn restart_dead(&mut self, state: &mut State) {
-        let (columns, outputs, groups) = (self.settings.columns, self.settings.outputs, self.settings.groups.len());
         let parts: Vec<&Part> =
             self.parts.iter_mut().map(|part| &*part.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
-        let mut is_dead = vec![false; self.settings.concepts];
-        self.dead_concepts.iter().for_each(|&concept| is_dead[concept as usize] = true);
-        let mut is_taken = vec![false; self.settings.batch_rows];
-        let (mut largest, mut begin, mut first) = (Largest::default(), 0, 0);
-        for (group, &end) in self.settings.groups.iter().enumerate() {
-            let count = self.dead_concepts[first..].partition_point(|&concept| (concept as usize) < end);
-            let dead = &self.dead_concepts[first..first + count];
-            // Where all of them are dead, those of the other groups say how large weights are.
-            let all = if count < end - begin { begin..end } else { 0..self.settings.concepts };
-            (begin, first) = (end, first + count);
-            if dead.is_empty() {
-                continue;
-            }
-            let living = || all.clone().filter(|&concept| !is_dead[concept]);
-            let mean = |each: &dyn Fn(usize) -> f32| living().map(each).sum::<f32>() / living().count().max(1) as f32;
-            let norm = if self.settings.pursues() {
-                1.0
-            } else {
-                mean(&|concept| {
-                    let weights = &state.encoder.values[concept * columns..][..columns];
-                    dot(weights, weights).sqrt()
-                })
-            };
-            let scalars: [f32; SCALARS] =
-                std::array::from_fn(|index| mean(&|concept| state.scalars.values[concept * SCALARS + index]));
-            let lacking = |row: usize| {
-                let (part, row) = (parts[row / self.part_rows], row % self.part_rows);
-                &part.errors[(row * groups + group) * outputs..][..outputs]
-            };
-            let square = |(row, taken): (usize, &bool)| if *taken { -1.0 } else { dot(lacking(row), lacking(row)) };
-            let squares: Vec<f32> = is_taken.iter().enumerate().map(square).collect();
-            for (&concept, &row) in dead.iter().zip(largest.find(&squares, dead.len(), false)) {
-                let (concept, row) = (concept as usize, row as usize);
-                is_taken[row] = true;
-                let atom: Vec<f32> = unit(lacking(row).iter().map(|error| -error).collect());
-                let weights = if state.input_offset.is_empty() {
-                    atom.clone()
-                } else {
-                    let (part, row) = (parts[row / self.part_rows], row % self.part_rows);
-                    unit(part.centred[row * columns..][..columns].to_vec())
-                };
-                let weights: Vec<f32> = weights.iter().map(|value| value * norm).collect();
-                state.encoder.restart(concept, &weights);
-                state.dictionary.restart(concept, &atom);
-                state.scalars.restart(concept, &scalars);
-                state.silent[concept] = 0;
-            }
+        let lately = LatelyOnHost { settings: &self.settings, part_rows: self.part_rows, parts: &parts, state };
+        let is_transcoder = !state.input_offset.is_empty();
+        for restart in restarts(&self.settings, &self.dead_concepts, is_transcoder, &lately) {
+            state.encoder.restart(restart.concept, &restart.weights);
+            state.dictionary.restart(restart.concept, &restart.atom);
+            state.scalars.restart(restart.concept, &restart.scalars);
+            state.silent[restart.concept] = 0;
         }
         self.is_packed = false;
     }
@@ -613,7 +586,7 @@ impl Trainer {
             main,
             dead,
             adam,
-            dead_codes: (outputs / 2).max(1).min(self.dead_concepts.len()),
+            dead_codes: self.settings.dead_codes(self.dead_concepts.len()),
         };
         let State { encoder, dictionary, scalars, silent, .. } = &mut *state;
         let weights = encoder.parts(height * columns).zip(dictionary.parts(height * outputs));
@@ -668,13 +641,34 @@ fn above(values: &[f32], bound: f32, mut each: impl FnMut(usize)) {
     );
 }
 
-/// The row with the norm 1; zeros stay zeros.
-fn unit(mut row: Vec<f32>) -> Vec<f32> {
-    let norm = dot(&row, &row).sqrt();
-    if norm > 0.0 {
-        row.iter_mut().for_each(|value| *value /= norm);
+/// The batch and the state of a step, to begin anew from.
+struct LatelyOnHost<'a> {
+    settings: &'a Settings,
+    part_rows: usize,
+    parts: &'a [&'a Part],
+    state: &'a State,
+}
+
+impl Lately for LatelyOnHost<'_> {
+    fn lacking(&self, row: usize, group: usize) -> &[f32] {
+        let (groups, outputs) = (self.settings.groups.len(), self.settings.outputs);
+        let (part, row) = (self.parts[row / self.part_rows], row % self.part_rows);
+        &part.errors[(row * groups + group) * outputs..][..outputs]
     }
-    row
+
+    fn centred(&self, row: usize) -> &[f32] {
+        let (part, row) = (self.parts[row / self.part_rows], row % self.part_rows);
+        &part.centred[row * self.settings.columns..][..self.settings.columns]
+    }
+
+    fn weight_norm(&self, concept: usize) -> f32 {
+        let weights = &self.state.encoder.values[concept * self.settings.columns..][..self.settings.columns];
+        dot(weights, weights).sqrt()
+    }
+
+    fn scalars(&self, concept: usize) -> [f32; SCALARS] {
+        std::array::from_fn(|index| self.state.scalars.values[concept * SCALARS + index])
+    }
 }
 
 /// Locks what only one thread uses at a time.

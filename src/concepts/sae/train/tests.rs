@@ -7,7 +7,7 @@ use crate::rows::RowSlice;
 
 /// The problem with a known answer of the design of dictionaries: random unit atoms in `columns` dimensions, and rows with some
 /// active ones, with positive coefficients, and noise.
-fn problem(seed: u32, rows: usize, columns: usize, atoms: usize, active: usize) -> (Vec<f32>, Vec<f32>) {
+pub(super) fn problem(seed: u32, rows: usize, columns: usize, atoms: usize, active: usize) -> (Vec<f32>, Vec<f32>) {
     let mut random = RandomState::new(seed);
     let mut dictionary: Vec<f32> = (0..atoms * columns).map(|_| random.normal() as f32).collect();
     for atom in dictionary.chunks_exact_mut(columns) {
@@ -38,16 +38,16 @@ fn mmcs(atoms: &[f32], learned: &[f32], columns: usize) -> f32 {
     atoms.chunks(columns).map(best).sum::<f32>() / (atoms.len() / columns) as f32
 }
 
-fn bits(model: &SparseAutoencoder) -> Vec<u8> {
+pub(super) fn bits(model: &SparseAutoencoder) -> Vec<u8> {
     model.tensors().iter().flat_map(|tensor| tensor.bytes.iter().copied()).collect()
 }
 
 /// Options that train on a small problem in a moment.
-fn small(kind: SaeKind) -> SaeOptions {
+pub(super) fn small(kind: SaeKind) -> SaeOptions {
     SaeOptions { kind, k: 3, steps: 60, batch_rows: 100, dead_after: 500, ..SaeOptions::new(48) }
 }
 
-const KINDS: [SaeKind; 7] = [
+pub(super) const KINDS: [SaeKind; 7] = [
     SaeKind::TopK,
     SaeKind::BatchTopK,
     SaeKind::Vanilla,

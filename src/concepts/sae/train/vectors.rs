@@ -39,29 +39,30 @@ pub(super) fn add_scaled(sum: &mut [f32], row: &[f32], factor: f32) {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Adam {
     /// The learning rate, with the correction of the first moment.
-    rate: f32,
+    pub(super) rate: f32,
     /// The correction of the second moment.
-    correction: f32,
+    pub(super) correction: f32,
 }
 
-/// The decay of the first and of the second moment, and what keeps the step finite.
-const DECAY: (f32, f32) = (0.9, 0.999);
-const EPSILON: f32 = 1e-8;
-
 impl Adam {
+    /// The decay of the first and of the second moment.
+    pub(super) const DECAY: (f32, f32) = (0.9, 0.999);
+    /// What keeps the step finite.
+    pub(super) const EPSILON: f32 = 1e-8;
+
     /// The step of that number, from 0.
     pub(super) fn at(step: usize, rate: f64) -> Self {
         let power = |decay: f32| 1.0 - f64::from(decay).powi(i32::try_from(step + 1).unwrap_or(i32::MAX));
-        Self { rate: (rate / power(DECAY.0)) as f32, correction: (1.0 / power(DECAY.1)) as f32 }
+        Self { rate: (rate / power(Self::DECAY.0)) as f32, correction: (1.0 / power(Self::DECAY.1)) as f32 }
     }
 
     /// Changes values by their gradient. The moments of a value are side by side in two arrays of the same length.
     #[inline(always)]
     pub(super) fn step(self, values: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]) {
         for (((value, first), second), &gradient) in values.iter_mut().zip(first).zip(second).zip(gradient) {
-            *first += (1.0 - DECAY.0) * (gradient - *first);
-            *second += (1.0 - DECAY.1) * (gradient * gradient - *second);
-            *value -= self.rate * *first / ((*second * self.correction).sqrt() + EPSILON);
+            *first += (1.0 - Self::DECAY.0) * (gradient - *first);
+            *second += (1.0 - Self::DECAY.1) * (gradient * gradient - *second);
+            *value -= self.rate * *first / ((*second * self.correction).sqrt() + Self::EPSILON);
         }
     }
 }
