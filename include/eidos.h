@@ -3168,6 +3168,22 @@ eidos_status eidos_sae_fit_transcoder(const eidos_activations *inputs,
                                       eidos_explainer **out,
                                       eidos_error **err);
 
+/**
+ * Trains a transcoder as `eidos_sae_fit_transcoder`, on the rows that a model gives for inputs at two of its split points: those of
+ * `split_point` are read, and those of `output_split_point` are to be given. Nobody keeps the rows, as in `eidos_sae_fit_texts`; the model
+ * runs for each of the two. The result has the bits of a training on activations that were collected with the same options.
+ * `activations_options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_sae_fit_transcoder_texts(const eidos_split_model *model,
+                                            const eidos_inputs *inputs,
+                                            size_t split_point,
+                                            size_t output_split_point,
+                                            const eidos_activations_options *activations_options,
+                                            const eidos_sae_options *options,
+                                            const eidos_control *control,
+                                            eidos_explainer **out,
+                                            eidos_error **err);
+
 /* --- What a collection of activations will take, before it is run -------------------------------------------------- */
 
 /**

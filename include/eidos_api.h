@@ -266,6 +266,7 @@ typedef struct eidos_api_table {
     eidos_status (*explainer_encode_sparse)(const eidos_explainer *explainer, const eidos_activations *activations, const eidos_encode_options *options, const eidos_control *control, size_t *starts, uint32_t *concepts, float *values, size_t capacity, size_t *count, eidos_error **err);
     eidos_status (*metrics_compare_through_model)(const eidos_split_model *model, const eidos_inputs *inputs, const char *split_point, const eidos_explainer *const *explainers, size_t explainer_count, const uint32_t *labels, size_t label_count, const eidos_logits_options *options, const eidos_control *control, eidos_texts **out, eidos_error **err);
     eidos_status (*sae_fit_texts)(const eidos_split_model *model, const eidos_inputs *inputs, size_t split_point, const eidos_activations_options *activations_options, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*sae_fit_transcoder_texts)(const eidos_split_model *model, const eidos_inputs *inputs, size_t split_point, size_t output_split_point, const eidos_activations_options *activations_options, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

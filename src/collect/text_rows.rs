@@ -23,10 +23,11 @@ const ROWS_AT_A_TIME: usize = 8192;
 #[derive(Debug)]
 pub struct TextRows<'a> {
     model: &'a SplitModel,
-    encoded: EncodedTexts,
+    encoded: Arc<EncodedTexts>,
     split_point: usize,
     options: CollectOptions,
-    provenance: Provenance,
+    /// Those of each split point of the model.
+    provenances: Arc<[Provenance]>,
     control: Control,
 }
 
@@ -68,11 +69,7 @@ impl SplitModel {
             return Err(Error::argument("rows that are made when they are read stay nowhere")
                 .hint("leave out the folder and `keep_on_device`, or collect the activations first"));
         }
-        let count = self.split_points().len();
-        if split_point >= count {
-            return Err(Error::argument(format!("there is no split point {split_point}: the model has {count}"))
-                .hint("give the number of a split point, from 0 on"));
-        }
+        self.check_split_point(split_point)?;
         let inputs = inputs.inputs(self, options.threads, control)?;
         let mut options = options.clone();
         options.check_inputs(&inputs, self)?;
@@ -84,21 +81,45 @@ impl SplitModel {
         if encoded.unit_count() == 0 {
             return Err(no_texts());
         }
-        let mut abouts = self.abouts(&options, |provenance| Ok(About { provenance, ..About::default() }))?;
-        let provenance = abouts.swap_remove(split_point).provenance;
-        let rows = TextRows { model: self, encoded, split_point, options, provenance, control: control.clone() };
+        let abouts = self.abouts(&options, |provenance| Ok(About { provenance, ..About::default() }))?;
+        let provenances = abouts.into_iter().map(|about| about.provenance).collect();
+        let (encoded, control) = (Arc::new(encoded), control.clone());
+        let rows = TextRows { model: self, encoded, split_point, options, provenances, control };
         rows.with_run(1, |run| {
-            run.log_truncated(rows.encoded.truncated_count(), rows.encoded.text_count(), control);
-            Run::log_left_out(rows.encoded.left_out(), control);
+            run.log_truncated(rows.encoded.truncated_count(), rows.encoded.text_count(), &rows.control);
+            Run::log_left_out(rows.encoded.left_out(), &rows.control);
         });
         Ok(rows)
+    }
+
+    fn check_split_point(&self, split_point: usize) -> Result<()> {
+        let count = self.split_points().len();
+        if split_point < count {
+            return Ok(());
+        }
+        Err(Error::argument(format!("there is no split point {split_point}: the model has {count}"))
+            .hint("give the number of a split point, from 0 on"))
+    }
+}
+
+impl<'a> TextRows<'a> {
+    /// The rows of the same units at another split point of the model, such as those that a transcoder is to give. They share the texts; the
+    /// model runs anew for them.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] for a split point that is not there.
+    pub fn at(&self, split_point: usize) -> Result<TextRows<'a>> {
+        self.model.check_split_point(split_point)?;
+        let (encoded, provenances) = (Arc::clone(&self.encoded), Arc::clone(&self.provenances));
+        let (options, control) = (self.options.clone(), self.control.clone());
+        Ok(TextRows { model: self.model, encoded, split_point, options, provenances, control })
     }
 }
 
 impl TextRows<'_> {
     /// The model, module and units that the rows are made with.
     pub fn provenance(&self) -> &Provenance {
-        &self.provenance
+        &self.provenances[self.split_point]
     }
 
     fn with_run<T>(&self, threads: usize, work: impl FnOnce(&Run<'_>) -> T) -> T {
@@ -329,6 +350,29 @@ mod tests {
         assert_eq!(fit(&cancelled, &options, &control).unwrap_err().code(), ErrorCode::Cancelled);
         assert_eq!(cancelled.tile(0, 1, &mut Vec::new()).unwrap_err().code(), ErrorCode::Cancelled);
         assert!(tensors(&fit(&rows, &options, &Control::new()).unwrap()) == wanted);
+    }
+
+    #[test]
+    fn a_transcoder_from_texts_has_the_bits_of_one_from_activations() {
+        let model = demo(&["0", "1"]);
+        let texts: Vec<String> = (0..60).map(|text| format!("{} number {text}", TEXTS[text % 9])).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let [inputs, outputs]: [Activations; 2] = collected(&model, &texts).try_into().unwrap();
+        let options = SaeOptions { k: 4, steps: 60, batch_rows: 32, shuffled_rows: 128, ..SaeOptions::new(64) };
+        let control = Control::new();
+        let rows = model.text_rows(&texts[..], 0, &CollectOptions::default(), &control).unwrap();
+        let targets = rows.at(1).unwrap();
+        let provenances = [rows.provenance().clone(), targets.provenance().clone()];
+        let found = Sae::transcoder_rows(&rows, &targets, provenances, &options, &control).unwrap();
+        let wanted = Sae::transcoder(&inputs, &outputs, &options, &control).unwrap();
+        let tensors = |explainer: &Explainer| {
+            let mut all = Vec::new();
+            explainer.for_each_tensor(&mut |name, bytes| all.push((name.to_owned(), bytes.to_vec())));
+            (all, explainer.report().clone(), explainer.provenance().clone(), explainer.options().clone())
+        };
+        assert!(tensors(&found) == tensors(&wanted) && found.is_transcoder());
+        let error = rows.at(2).unwrap_err();
+        assert_eq!(error.message(), "there is no split point 2: the model has 2");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 242] = [
+pub(super) const FUNCTIONS: [Function; 243] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -247,4 +247,5 @@ pub(super) const FUNCTIONS: [Function; 242] = [
     Function(super::codes::eidos_explainer_encode_sparse as *const ()),
     Function(super::metrics::eidos_metrics_compare_through_model as *const ()),
     Function(super::sae::eidos_sae_fit_texts as *const ()),
+    Function(super::sae::eidos_sae_fit_transcoder_texts as *const ()),
 ];

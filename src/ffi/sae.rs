@@ -285,6 +285,40 @@ pub unsafe extern "C" fn eidos_sae_fit_transcoder(
     })
 }
 
+/// Trains a transcoder as `eidos_sae_fit_transcoder`, on the rows that a model gives for inputs at two of its split points: those of
+/// `split_point` are read, and those of `output_split_point` are to be given. Nobody keeps the rows, as in `eidos_sae_fit_texts`; the model
+/// runs for each of the two. The result has the bits of a training on activations that were collected with the same options.
+/// `activations_options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// `model` and `inputs` are live handles; `activations_options` is NULL or was filled by `eidos_activations_options_init`, and
+/// `options` by `eidos_sae_options_init`; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_sae_fit_transcoder_texts(
+    model: Ref<eidos_split_model>,
+    inputs: Ref<eidos_inputs>,
+    split_point: usize,
+    output_split_point: usize,
+    activations_options: In<eidos_activations_options>,
+    options: In<eidos_sae_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let out = out.place("out")?;
+        let (model, inputs) = (&model.get()?.model, inputs.get()?);
+        let collected = activations_options.read()?.to_rust()?;
+        let options = options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        let rows = model.text_rows(inputs, split_point, &collected, &control)?;
+        let outputs = rows.at(output_split_point)?;
+        let provenances = [rows.provenance().clone(), outputs.provenance().clone()];
+        out.handle(Sae::transcoder_rows(&rows, &outputs, provenances, &options, &control)?);
+        Ok(())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -249,5 +249,6 @@ int wrong_members(const eidos_api_table *table)
     if (table->explainer_encode_sparse != eidos_explainer_encode_sparse) wrong += printf("explainer_encode_sparse\n") > 0;
     if (table->metrics_compare_through_model != eidos_metrics_compare_through_model) wrong += printf("metrics_compare_through_model\n") > 0;
     if (table->sae_fit_texts != eidos_sae_fit_texts) wrong += printf("sae_fit_texts\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 242 * sizeof(void *));
+    if (table->sae_fit_transcoder_texts != eidos_sae_fit_transcoder_texts) wrong += printf("sae_fit_transcoder_texts\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 243 * sizeof(void *));
 }

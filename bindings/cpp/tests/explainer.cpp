@@ -157,6 +157,9 @@ TEST(Explainer, SparseAutoencodersAndTranscodersReconstructRowsFromFewCodes)
     const auto on_texts = eidos::fit_sae(demo().model, texts, options, collecting);
     const auto wanted = on_rows.dictionary(), found = on_texts.dictionary();
     EXPECT_TRUE(std::equal(found.values().begin(), found.values().end(), wanted.values().begin(), wanted.values().end()));
+    const auto given = eidos::fit_transcoder(demo().model, texts, options, collecting, 0, 0);
+    EXPECT_EQ(given.output_width(), sae.input_width());
+    EXPECT_THROW(static_cast<void>(eidos::fit_transcoder(demo().model, texts, options, collecting)), eidos::Error);
     EXPECT_THROW(static_cast<void>(eidos::fit_sae(demo().model, texts, options, collecting, 1)), eidos::Error);
     options.k = 65;
     EXPECT_THROW(static_cast<void>(eidos::fit_sae(demo().activations, options)), eidos::Error);

@@ -264,25 +264,30 @@ export class Explainer extends ConceptModel {
   /**
    * Trains a sparse autoencoder on the rows that a model gives for inputs or texts at a split point. Nobody keeps the rows: the model
    * makes those that are shuffled together when they are read, in each pass again. The result has the bits of `fitSae()` on
-   * activations that were collected with the same options.
+   * activations that were collected with the same options. With `outputSplitPoint` it is a transcoder, which gives the rows of that
+   * split point; the model runs for each of the two.
    *
    * @throws {EidosError} as `fitSae()` and `SplitModel.activations()`.
    */
   static async fitSaeOnTexts(model: SplitModel, inputs: InputsOrTexts, options: SaeOnTextsOptions): Promise<Explainer> {
     const resource = resourceOf(model, SplitModel);
     const pointer = resource.pointer('SplitModel');
-    knownOptions(options, saeOptions.names, callOptionNames, ['activations', 'splitPoint']);
-    const { activations = {}, splitPoint = 0, ...training } = options;
+    knownOptions(options, saeOptions.names, callOptionNames, ['activations', 'splitPoint', 'outputSplitPoint']);
+    const { activations = {}, splitPoint = 0, outputSplitPoint, ...training } = options;
     const struct = saeOptions(training);
     const collect = activationsOptions(knownOptions(activations, activationsOptions.names));
     const point = whole('splitPoint', splitPoint);
+    const given = outputSplitPoint === undefined ? undefined : whole('outputSplitPoint', outputSplitPoint);
+    const { eidos_sae_fit_texts: fit, eidos_sae_fit_transcoder_texts: fitTranscoder } = native();
     const result = out();
     return withInputs(resource, inputs, options, (made, read) =>
       runWithControl(
         options,
         [resource, made],
         (control, error) =>
-          callOnPool(native().eidos_sae_fit_texts, pointer, read, point, collect, struct, control, result, error),
+          given === undefined
+            ? callOnPool(fit, pointer, read, point, collect, struct, control, result, error)
+            : callOnPool(fitTranscoder, pointer, read, point, given, collect, struct, control, result, error),
         () => Explainer.#own(result),
       ),
     );

@@ -69,6 +69,8 @@ export interface SaeOnTextsOptions extends SaeOptions {
   readonly activations?: UnitOptions | undefined;
   /** The number of the model's split point. By default 0. */
   readonly splitPoint?: number | undefined;
+  /** For a transcoder, the number of the split point whose rows it gives. */
+  readonly outputSplitPoint?: number | undefined;
 }
 
 /** How independent components are fitted. */

@@ -103,7 +103,11 @@ test('sparse autoencoders and transcoders reconstruct rows from few codes', asyn
   assert.deepEqual(onTexts.dictionary, onRows.dictionary);
   await assert.rejects(Explainer.fitSaeOnTexts(model, texts, { ...some, splitPoint: 1 }), { code: 'invalid_argument' });
   await assert.rejects(Explainer.fitSaeOnTexts(model, texts, { ...some, granularity: 'token' }), TypeError);
-  for (const handle of [sae, transcoder, collected, onRows, onTexts]) handle.close();
+  const both = { ...some, outputSplitPoint: 0, activations: { granularity: 'token' } };
+  const given = await Explainer.fitSaeOnTexts(model, texts, both);
+  assert.deepEqual(given.dictionary, (await Explainer.fitTranscoder(collected, collected, some)).dictionary);
+  await assert.rejects(Explainer.fitSaeOnTexts(model, texts, { ...both, outputSplitPoint: 1 }), { code: 'invalid_argument' });
+  for (const handle of [sae, transcoder, collected, onRows, onTexts, given]) handle.close();
 });
 
 test('the dictionary is one view', () => {

@@ -66,6 +66,21 @@ namespace eidos {
     return control.create<Explainer>(eidos_sae_fit_transcoder, inputs.handle(), outputs.handle(), &c_options);
 }
 
+/// Trains a transcoder on the rows that a model gives for inputs or texts at two of its split points, as fit_sae() trains straight from
+/// texts: those of the first are read, and those of the second are to be given. The model runs for each of the two.
+[[nodiscard]] inline Explainer fit_transcoder(const SplitModel &model, const InputsArg &inputs, const SaeOptions &options,
+                                              const ActivationsOptions &activations = {}, std::size_t split_point = 0,
+                                              std::size_t output_split_point = 1, const Control &control = {})
+{
+    const auto c_options = detail::to_c(options);
+    const auto c_activations = detail::to_c(activations);
+    InputsOptions inputs_options;
+    inputs_options.threads = activations.threads;
+    const Inputs made = inputs.for_model(model.handle(), inputs_options, control);
+    return control.create<Explainer>(eidos_sae_fit_transcoder_texts, model.handle(), made.handle(), split_point,
+                                     output_split_point, &c_activations, &c_options);
+}
+
 } // namespace eidos
 
 #endif

@@ -854,6 +854,7 @@ const LAYOUT = (
 @long eidos_sae_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_sae_fit_texts(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, split_point::Csize_t, activations_options::Ptr{eidos_activations_options}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_sae_fit_transcoder(inputs::Ptr{eidos_activations}, outputs::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_sae_fit_transcoder_texts(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, split_point::Csize_t, output_split_point::Csize_t, activations_options::Ptr{eidos_activations_options}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- What a collection of activations will take, before it is run -----------------------------------------------------
 

@@ -46,20 +46,30 @@ function fit(sae::SAE, inputs::Activations, outputs::Activations; progress = not
 end
 
 """
-    fit(SAE(4096), model, texts; split = 1, progress = nothing, control = nothing, ...)
+    fit(SAE(4096), model, texts; split = 1, output_split = nothing, progress = nothing, control = nothing, ...)
 
 An autoencoder of the activations that a [`SplitModel`](@ref) gives for texts or [`Inputs`](@ref), at its split point of that number.
 Nobody keeps them: the model makes those that are shuffled together when they are read, in each pass again. The result is that of
-a training on [`activations`](@ref) with the same keywords, bit for bit.
+a training on [`activations`](@ref) with the same keywords, bit for bit. With `output_split` it is a transcoder, which gives the
+activations at that split point; the model runs for each of the two.
 """
-function fit(sae::SAE, model::SplitModel, texts; split = 1, progress = nothing, control = nothing, threads = 0, keywords...)
+function fit(
+    sae::SAE, model::SplitModel, texts;
+    split = 1, output_split = nothing, progress = nothing, control = nothing, threads = 0, keywords...,
+)
     options, collecting = Options(sae), activations_options(; threads, keywords...)
     handle = Handle{LibEidos.eidos_explainer}()
     with_inputs(model, texts; threads, control, progress) do inputs
         use(model.handle, inputs) do model, inputs
             long_call(control, progress) do control
                 check() do err
-                    LibEidos.eidos_sae_fit_texts(model, inputs, split - 1, collecting, options, control, handle, err)
+                    if isnothing(output_split)
+                        LibEidos.eidos_sae_fit_texts(model, inputs, split - 1, collecting, options, control, handle, err)
+                    else
+                        LibEidos.eidos_sae_fit_transcoder_texts(
+                            model, inputs, split - 1, output_split - 1, collecting, options, control, handle, err,
+                        )
+                    end
                 end
             end
         end

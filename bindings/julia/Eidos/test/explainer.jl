@@ -60,6 +60,9 @@ end
         tokens = activations(model, FEW; granularity = :token)
         @test encode(fit(few, model, FEW; granularity = :token), tokens) == encode(fit(few, tokens), tokens)
         @test status(() -> fit(few, model, FEW; split = 2)) == :invalid_argument
+        transcoder = fit(few, model, FEW; granularity = :token, output_split = 1)
+        @test encode(transcoder, tokens) == encode(fit(few, tokens, tokens), tokens)
+        @test status(() -> fit(few, model, FEW; output_split = 2)) == :invalid_argument
     end
     @test_throws MethodError SAE(3; whiten = true)
     @test status(() -> fit(SAE(4; k = 5), acts)) == :invalid_argument

@@ -1506,6 +1506,9 @@ export const signatures = {
   eidos_sae_fit_transcoder: c.signature(
     c.i32, c.address, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
+  eidos_sae_fit_transcoder_texts: c.signature(
+    c.i32, c.address, c.address, c.size, c.size, structs.eidos_activations_options.input, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
 
   eidos_split_model_estimate: c.signature(
     c.i32, c.address, c.address, structs.eidos_activations_options.input, c.nullable, structs.eidos_estimate.output, c.size, c.addressOut,

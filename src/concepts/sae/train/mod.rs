@@ -37,7 +37,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::log::LogLevel;
 use crate::memory::Claim;
 use crate::parallel::while_awake;
-use crate::rows::{Activations, Rows};
+use crate::rows::{Activations, Provenance, Rows};
 use crate::workers::Workers;
 use device::DeviceTrainer;
 use finish::Data;
@@ -108,11 +108,27 @@ impl Sae {
             )
             .hint("collect both from the same texts, with the same units"));
         }
+        let provenances = [inputs.provenance().clone(), outputs.provenance().clone()];
+        Self::transcoder_rows(inputs, outputs, provenances, options, control)
+    }
+
+    /// Trains a transcoder as [`Sae::transcoder`], on rows that may be read from anywhere, such as from a model that makes them. It
+    /// remembers where both come from.
+    ///
+    /// # Errors
+    /// Those of the method; [`ErrorCode::Mismatch`] for another number of rows.
+    pub fn transcoder_rows(
+        inputs: &dyn Rows,
+        outputs: &dyn Rows,
+        [provenance, of_outputs]: [Provenance; 2],
+        options: &SaeOptions,
+        control: &Control,
+    ) -> Result<Explainer> {
         let mut stored =
             serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
-        stored["output_split_point"] = serde_json::json!(outputs.provenance().split_point);
+        stored["output_split_point"] = serde_json::json!(of_outputs.split_point);
         let placement = <Self as Method>::placement(options);
-        Explainer::fit_with(inputs, inputs.provenance().clone(), stored, placement, control, |rows| {
+        Explainer::fit_with(inputs, provenance, stored, placement, control, |rows| {
             train(rows, Some(outputs), options, control)
         })
     }
@@ -324,13 +340,12 @@ enum Steps {
 /// The steps of a training.
 struct Run<'a> {
     batches: Batches<'a>,
-    targets: Option<&'a dyn Rows>,
     trainer: Steps,
     rates: Rates,
     restarts: bool,
     batch: Vec<f32>,
+    /// What the rows of a transcoder are to become; otherwise empty.
     wanted: Vec<f32>,
-    at: Vec<u32>,
 }
 
 impl<'a> Run<'a> {
@@ -348,14 +363,12 @@ impl<'a> Run<'a> {
             Backend::Device(device) => Steps::OnDevice(DeviceTrainer::new(settings.clone(), state, device)?),
         };
         Ok(Self {
-            batches: Batches::new(rows, schedule, state.step)?,
-            targets,
+            batches: Batches::new(rows, targets, schedule, state.step)?,
             trainer,
             rates,
             restarts: settings.restarts,
             batch: vec![0.0; settings.batch_rows * settings.columns],
             wanted: vec![0.0; if targets.is_some() { settings.batch_rows * settings.outputs } else { 0 }],
-            at: Vec::new(),
         })
     }
 
@@ -373,13 +386,10 @@ impl<'a> Run<'a> {
     fn step(&mut self, state: &mut State) -> Result<Measured> {
         let [input, output] = state.factors;
         let rate = self.rates.at(state.step);
-        self.batches.next(&mut self.batch, &mut self.at)?;
-        if let Some(targets) = self.targets {
-            self.batches.with(targets, &self.at, &mut self.wanted)?;
-            self.wanted.iter_mut().for_each(|value| *value *= output);
-        }
+        self.batches.next(&mut self.batch, &mut self.wanted)?;
+        self.wanted.iter_mut().for_each(|value| *value *= output);
         self.batch.iter_mut().for_each(|value| *value *= input);
-        let wanted = if self.targets.is_some() { &self.wanted } else { &self.batch };
+        let wanted = if self.wanted.is_empty() { &self.batch } else { &self.wanted };
         // What begins anew needs time to learn.
         let restarts = self.restarts && self.rates.is_high(state.step);
         match &mut self.trainer {

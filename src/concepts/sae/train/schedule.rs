@@ -126,17 +126,43 @@ fn mixed(seed: u32, epoch: usize, part: usize) -> u32 {
 
 /// What reads the batches one after the other.
 pub(super) struct Batches<'a> {
-    rows: &'a dyn Rows,
     schedule: &'a Schedule,
     place: Place,
     order: Vec<u32>,
     /// How many batches each window of the epoch has.
     counts: Vec<usize>,
-    /// The rows that are shuffled together, and their order.
-    window: Vec<f32>,
+    /// The rows that are shuffled together, those of a transcoder's output that go with them, and their order.
+    rows: WindowOf<'a>,
+    targets: Option<WindowOf<'a>>,
     shuffled: Vec<u32>,
-    /// The blocks that `window` has.
+    /// The blocks that were read.
     loaded: Vec<u32>,
+}
+
+/// The rows of a source that are shuffled together.
+struct WindowOf<'a> {
+    source: &'a dyn Rows,
+    values: Vec<f32>,
+}
+
+impl<'a> WindowOf<'a> {
+    fn new(source: &'a dyn Rows, schedule: &Schedule) -> Result<Self> {
+        let most = (2 * schedule.window).min(schedule.training.len()) * BLOCK;
+        let length = most.checked_mul(source.column_count());
+        let values = length.and_then(|length| filled(0.0, length)).ok_or_else(|| {
+            Error::new(ErrorCode::OutOfMemory, format!("there is no memory to shuffle {most} rows together"))
+                .hint("shuffle fewer rows together")
+        })?;
+        Ok(Self { source, values })
+    }
+
+    /// Copies the rows at some places.
+    fn copy(&self, places: &[u32], batch: &mut [f32]) {
+        let columns = self.source.column_count();
+        for (row, &place) in batch.chunks_exact_mut(columns).zip(places) {
+            row.copy_from_slice(&self.values[place as usize * columns..][..columns]);
+        }
+    }
 }
 
 impl<'a> Batches<'a> {
@@ -144,15 +170,17 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// [`ErrorCode::OutOfMemory`] where the rows that are shuffled together do not fit.
-    pub(super) fn new(rows: &'a dyn Rows, schedule: &'a Schedule, step: usize) -> Result<Self> {
+    pub(super) fn new(
+        rows: &'a dyn Rows,
+        targets: Option<&'a dyn Rows>,
+        schedule: &'a Schedule,
+        step: usize,
+    ) -> Result<Self> {
         let (place, order) = schedule.place(step);
         let counts = schedule.batches(&order);
-        let most = (2 * schedule.window).min(schedule.training.len()) * BLOCK;
-        let window = most.checked_mul(rows.column_count()).and_then(|length| filled(0.0, length)).ok_or_else(|| {
-            Error::new(ErrorCode::OutOfMemory, format!("there is no memory to shuffle {most} rows together"))
-                .hint("shuffle fewer rows together")
-        })?;
-        Ok(Self { rows, schedule, place, order, counts, window, shuffled: Vec::new(), loaded: Vec::new() })
+        let targets = targets.map(|targets| WindowOf::new(targets, schedule)).transpose()?;
+        let rows = WindowOf::new(rows, schedule)?;
+        Ok(Self { schedule, place, order, counts, rows, targets, shuffled: Vec::new(), loaded: Vec::new() })
     }
 
     /// Whether the rows of the next batch were read.
@@ -165,42 +193,17 @@ impl<'a> Batches<'a> {
         if self.is_read() { Ok(()) } else { self.load() }
     }
 
-    /// Reads the next batch into `batch`; `at` receives the places of its rows, for rows that go with them.
-    pub(super) fn next(&mut self, batch: &mut [f32], at: &mut Vec<u32>) -> Result<()> {
-        let columns = self.rows.column_count();
+    /// Reads the next batch into `batch`, and what its rows are to become into `wanted`, where that is something else.
+    pub(super) fn next(&mut self, batch: &mut [f32], wanted: &mut [f32]) -> Result<()> {
         self.read()?;
         let first = self.place.batch * self.schedule.batch_rows;
-        at.clear();
         let places = &self.shuffled[first..first + self.schedule.batch_rows];
-        for (row, &place) in batch.chunks_exact_mut(columns).zip(places) {
-            row.copy_from_slice(&self.window[place as usize * columns..][..columns]);
+        self.rows.copy(places, batch);
+        if let Some(targets) = &self.targets {
+            targets.copy(places, wanted);
         }
-        at.extend_from_slice(places);
         self.advance();
         Ok(())
-    }
-
-    /// The rows of another matrix that go with the last batch.
-    pub(super) fn with(&self, others: &dyn Rows, at: &[u32], batch: &mut [f32]) -> Result<()> {
-        let columns = others.column_count();
-        let mut scratch = Vec::new();
-        for (row, &place) in batch.chunks_exact_mut(columns).zip(at) {
-            let (index, offset) = self.place_in_blocks(place as usize);
-            row.copy_from_slice(others.tile(index * BLOCK + offset, 1, &mut scratch)?);
-        }
-        Ok(())
-    }
-
-    /// The block of a row of the window, and the place of the row in it.
-    fn place_in_blocks(&self, mut place: usize) -> (usize, usize) {
-        for &block in &self.loaded {
-            let rows = self.schedule.block_rows(block);
-            if place < rows {
-                return (block as usize, place);
-            }
-            place -= rows;
-        }
-        (0, 0)
     }
 
     fn advance(&mut self) {
@@ -219,17 +222,18 @@ impl<'a> Batches<'a> {
 
     /// Reads and shuffles the rows of the window at the place.
     fn load(&mut self) -> Result<()> {
-        let columns = self.rows.column_count();
         let windows = self.schedule.windows(&self.order);
         let mut blocks = windows[self.place.window].to_vec();
         // In the order of the rows, as a disk likes to read them; all of them in memory need not be read again.
         blocks.sort_unstable();
         if blocks != self.loaded {
-            read_blocks(self.rows, self.schedule, &blocks, &mut self.window)?;
+            self.loaded.clear();
+            for window in std::iter::once(&mut self.rows).chain(&mut self.targets) {
+                read_blocks(window.source, self.schedule, &blocks, &mut window.values)?;
+            }
             self.loaded = blocks;
         }
         let count = self.schedule.rows_of(&self.loaded);
-        debug_assert!(count * columns <= self.window.len());
         self.shuffled.extend(0..count as u32);
         RandomState::new(mixed(self.schedule.seed, self.place.epoch, self.place.window + 1))
             .shuffle(&mut self.shuffled);
@@ -276,21 +280,20 @@ mod tests {
                 .collect();
             let training = schedule.rows_of(schedule.training());
             assert_eq!(training + held.len(), count);
-            let mut batches = Batches::new(&rows, &schedule, 0).unwrap();
+            let mut batches = Batches::new(&rows, None, &schedule, 0).unwrap();
             let steps: usize = schedule.batches(&schedule.order(0)).iter().sum();
-            let (mut seen, mut batch, mut at) = (vec![0; count], vec![0.0; schedule.batch_rows()], Vec::new());
+            let (mut seen, mut batch) = (vec![0; count], vec![0.0; schedule.batch_rows()]);
+            let others: Vec<f32> = values.iter().map(|value| -value).collect();
+            let others = RowSlice::new(&others, 1).unwrap();
             let mut first = Vec::new();
             for step in 0..steps {
-                // A training that goes on at a step reads the same.
-                let mut again = vec![0.0; batch.len()];
-                Batches::new(&rows, &schedule, step).unwrap().next(&mut again, &mut Vec::new()).unwrap();
-                batches.next(&mut batch, &mut at).unwrap();
+                // A training that goes on at a step reads the same, and what goes with it.
+                let (mut again, mut beside) = (vec![0.0; batch.len()], vec![0.0; batch.len()]);
+                Batches::new(&rows, Some(&others), &schedule, step).unwrap().next(&mut again, &mut beside).unwrap();
+                batches.next(&mut batch, &mut []).unwrap();
                 assert_eq!(batch, again, "step {step}");
-                let mut beside = vec![0.0; batch.len()];
-                if step + 1 < steps {
-                    batches.with(&rows, &at, &mut beside).unwrap();
-                    assert_eq!(batch, beside);
-                }
+                beside.iter_mut().for_each(|value| *value = -*value);
+                assert_eq!(batch, beside, "step {step}");
                 batch.iter().for_each(|row| seen[*row as usize] += 1);
                 first.extend_from_slice(&batch);
             }
@@ -300,7 +303,7 @@ mod tests {
                     > training
             );
             let mut second = vec![0.0; batch.len()];
-            batches.next(&mut second, &mut at).unwrap();
+            batches.next(&mut second, &mut []).unwrap();
             assert!(second != first[..second.len()] || second.len() < 4, "the next epoch is in another order");
         }
         assert!(Schedule::new(0, 0.1, 10, 10, 0).is_err());
