@@ -4,7 +4,7 @@ use eidos::{CollectOptions, LoadOptions, SplitModel, TextReaderOptions, read_tex
 fn main() -> eidos::Result<()> {
     let control = eidos::Control::new();
     let mut texts = read_texts("corpus.txt", &TextReaderOptions::default(), &control)?;
-    texts.truncate(8);
+    texts.truncate(5);
     let splits = ["model.layers.2.post_attention_layernorm", "model.layers.2.mlp"];
     let model = SplitModel::load("eidos:demo", &splits, &LoadOptions::default(), &control)?;
     let [inputs, outputs] = model.activations(&texts, &CollectOptions::default(), &control)?.try_into().unwrap();
