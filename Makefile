@@ -82,6 +82,7 @@ docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --no-deps
 	scripts/licences.py --check
 	tests/links.py
+	tests/pages/check.py
 	scripts/book.py --check
 
 # The library without downloads and without the demo model inside.

@@ -3730,6 +3730,15 @@ typedef struct {
      * Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9.
      */
     double redundant_cosine;
+    /**
+     * 1 also gives what there is for each column and concept: the explained variance of each column, the density of each concept and their
+     * histogram, the coherence of each.
+     */
+    uint32_t details;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
 } eidos_metrics_options;
 
 /**
@@ -3743,11 +3752,11 @@ eidos_status eidos_metrics_options_init(eidos_metrics_options *options, size_t s
  * two explainers how much of what one found the other found, too. The rows should not be those of the fit, where others can be had.
  *
  * The only text of `out` is JSON: `{"format", "version", "row_count", "explainers": [{"method", "concept_count", "input_width",
- * "reconstruction": {"mean_squared_error", "relative_error", "fraction_of_variance_unexplained", "cosine", "explained_variance":
- * [...]}, "sparsity": {"l0", "l1", "dead", "dense", "density_histogram": [{"from", "to", "count"}], "densities": [...],
- * "has_negative"}, "redundancy": {"mean_largest_cosine", "largest_cosine", "redundant"}, "coherence": {"mean", "concepts": [...]}}],
+ * "reconstruction": {"mean_squared_error", "relative_error", "fraction_of_variance_unexplained", "cosine"}, "sparsity": {"l0", "l1",
+ * "dead", "dense", "has_negative"}, "redundancy": {"mean_largest_cosine", "largest_cosine", "redundant"}, "coherence": {"mean"}}],
  * "stability": [{"first", "second", "assigned_cosine", "largest_cosine_of_first", "largest_cosine_of_second"}]}`. What does not exist
- * is null.
+ * is null. With `details`, "reconstruction" has "explained_variance": [...], "sparsity" "density_histogram": [{"from", "to", "count"}]
+ * and "densities": [...], and "coherence" "concepts": [...].
  *
  * `interpretations` has one for each explainer, NULL where there is none, and may be NULL. `options`, `control` and `err` may be NULL.
  */

@@ -84,10 +84,5 @@ pub use report::{Report, ReportOptions};
 pub use rows::{Activations, Filters, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, Inputs, LeftOut, WordRule};
 
-/// The Rust of the guide, run by rustdoc.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/guide/languages.md")]
-pub struct Guide;
-
 /// The version of the binary interface that the C header of this library describes.
 pub const ABI_VERSION: u32 = ffi::EIDOS_ABI_VERSION;

@@ -131,11 +131,31 @@ fn metrics_have_the_same_bits_for_every_number_of_threads_and_for_rows_on_disk()
     let folder = tempfile::tempdir().unwrap();
     problem.rows.save(folder.path(), &Control::new()).unwrap();
     let on_disk = Activations::open(folder.path()).unwrap();
-    let one = problem.measured(&problem.rows, 1).to_json().unwrap();
-    assert_eq!(one, problem.measured(&problem.rows, 5).to_json().unwrap());
-    assert_eq!(one, problem.measured(&on_disk, 0).to_json().unwrap());
+    let one = problem.measured(&problem.rows, 1).to_json(true).unwrap();
+    assert_eq!(one, problem.measured(&problem.rows, 5).to_json(true).unwrap());
+    assert_eq!(one, problem.measured(&on_disk, 0).to_json(true).unwrap());
     let json: Value = serde_json::from_str(&one).unwrap();
     assert_eq!((json["format"].as_str(), json["version"].as_u64()), (Some("eidos.metrics"), Some(1)));
+}
+
+#[test]
+fn json_without_details_has_the_same_numbers_and_no_list_of_columns_or_concepts() {
+    let problem = Problem::read();
+    let found = problem.measured(&problem.rows, 0);
+    let mut detailed: Value = serde_json::from_str(&found.to_json(true).unwrap()).unwrap();
+    let brief: Value = serde_json::from_str(&found.to_json(false).unwrap()).unwrap();
+    for explainer in detailed["explainers"].as_array_mut().unwrap() {
+        for (part, list) in [
+            ("reconstruction", "explained_variance"),
+            ("sparsity", "density_histogram"),
+            ("sparsity", "densities"),
+            ("coherence", "concepts"),
+        ] {
+            let list = explainer[part].as_object_mut().unwrap().remove(list);
+            assert!(!list.unwrap().as_array().unwrap().is_empty());
+        }
+    }
+    assert_eq!(brief, detailed);
 }
 
 #[test]
@@ -164,7 +184,7 @@ fn a_column_that_is_constant_has_no_variance_to_explain_and_json_says_null() {
     assert!(reconstruction.explained_variance[0] > 1.0 - 1e-12);
     assert!(reconstruction.explained_variance[1].is_nan());
     assert!(reconstruction.relative_error < 1e-12 && reconstruction.cosine > 1.0 - 1e-12);
-    let json: Value = serde_json::from_str(&found.to_json().unwrap()).unwrap();
+    let json: Value = serde_json::from_str(&found.to_json(true).unwrap()).unwrap();
     assert!(json["explainers"][0]["reconstruction"]["explained_variance"][1].is_null());
     assert_eq!(json["explainers"][0]["redundancy"]["largest_cosine"], 0.0);
 }

@@ -177,6 +177,7 @@ fn parts_that_are_not_there_are_left_out() {
         assert!(all.contains(part), "{part}");
     }
     assert!(all.contains("130 more texts are not shown") && all.contains("<title>Concepts of "));
+    assert!(all.contains("A concept fires on a row") && all.contains("Fires most: <a"));
     let alone = page(
         &Report::new(&fitted.explainer),
         &ReportOptions { title: Some("Mine".to_owned()), ..ReportOptions::default() },
@@ -198,6 +199,7 @@ fn parts_that_are_not_there_are_left_out() {
     let dictionary = Dictionary::new(one.clone(), one, width).explainer().unwrap();
     let plain = Activations::from_rows((0..3 * width).map(|at| at as f32).collect(), width, None).unwrap();
     let bare = page(&Report { activations: Some(&plain), ..Report::new(&dictionary) }, &ReportOptions::default());
+    assert!(!bare.contains("A concept fires"), "nobody knows how its activations lie");
     assert!(bare.contains("row 2") && !bare.contains("class=\"hist\"") && !bare.contains("id=\"map\""));
     // Texts that somebody else explained.
     let explained = Explain::default()

@@ -43,13 +43,8 @@ if [ "${CPP_BUILDS:-}" = all ]; then
 fi
 say "the examples print what those in C print"
 tests/examples/run.sh cpp "$builds/g++-17/NAME"
-say "the program of the README"
-awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' bindings/cpp/README.md >"$builds/readme.cpp"
-g++ -std=c++20 -Wall -Wextra -Wpedantic -Werror -Ibindings/cpp/include -Iinclude "$builds/readme.cpp" -o "$builds/readme" \
-    "$EIDOS_LIBRARY" "-Wl,-rpath,$(dirname "$EIDOS_LIBRARY")"
-[ "$("$builds/readme" | grep -c "^Concept [0-3]: '")" = 4 ] || fail "the program of the README does not print its concepts"
-say "the programs of the guide"
-tests/guide.py cpp
+say "the blocks of the pages in C++, and their commands"
+for language in cpp sh; do tests/pages/run.py $language; done
 say "programs that use an installed Eidos, with CMake and pkg-config"
 bindings/cpp/tests/installed.sh lib
 multiarch=$(gcc -print-multiarch)

@@ -38,8 +38,8 @@ for run in "4 1" "1 2 activations control labels lifetimes spread tasks"; do
         -e 'using Pkg; Pkg.test(; julia_args = `$(popfirst!(ARGS))`, test_args = ARGS)' -- "-O$level" $files
 done
 
-say "the programs of the guide"
-tests/guide.py julia
+say "the blocks of the pages in Julia"
+tests/pages/run.py julia
 say "the examples print and write what those of C do"
 tests/examples/run.sh julia julia -O1 --startup-file=no --project=bindings/julia/Eidos examples/julia/NAME.jl
 say "Julia says what C says"

@@ -25,7 +25,7 @@ say "tests"
 npm test --silent
 
 cd "$root"
-say "the programs of the guide"
-tests/guide.py node
+say "the blocks of the pages in JavaScript and TypeScript"
+tests/pages/run.py node
 say "examples, against those in C"
 tests/examples/run.sh node node examples/node/NAME.js

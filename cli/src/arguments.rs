@@ -255,9 +255,9 @@ pub fn model_of(given: &ArgMatches, provenance: &eidos::Provenance, session: &Se
     if given.get_one::<String>("model").is_none() && id.starts_with("./") && !Path::new(id).exists() {
         return Err(Error::new(
             ErrorCode::NotFound,
-            format!("the model `{}` of the concepts is not in this folder", shown(id)),
+            format!("the concepts are of the model `{}`, and it is not in this folder", shown(id)),
         )
-        .hint("say where it is with `--model`, since files do not keep the path of a machine")
+        .hint("say where it is with `--model`: of the path that a model was opened by, files keep the last part alone")
         .into());
     }
     Ok(SplitModel::load(id, &[split], &load_options(given), &session.control)?)

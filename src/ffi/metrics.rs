@@ -29,11 +29,23 @@ pub struct eidos_metrics_options {
     pub dense_share: f64,
     /// Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9.
     pub redundant_cosine: f64,
+    /// 1 also gives what there is for each column and concept: the explained variance of each column, the density of each concept and their
+    /// histogram, the coherence of each.
+    pub details: u32,
+    /// This field is always 0.
+    pub reserved: u32,
 }
 
 options!(
     eidos_metrics_options,
-    Self { struct_size: size_of::<Self>() as u32, threads: 0, dense_share: 0.1, redundant_cosine: 0.9 }
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        threads: 0,
+        dense_share: 0.1,
+        redundant_cosine: 0.9,
+        details: 0,
+        reserved: 0,
+    }
 );
 
 impl eidos_metrics_options {
@@ -60,11 +72,11 @@ pub unsafe extern "C" fn eidos_metrics_options_init(options: Out<eidos_metrics_o
 /// two explainers how much of what one found the other found, too. The rows should not be those of the fit, where others can be had.
 ///
 /// The only text of `out` is JSON: `{"format", "version", "row_count", "explainers": [{"method", "concept_count", "input_width",
-/// "reconstruction": {"mean_squared_error", "relative_error", "fraction_of_variance_unexplained", "cosine", "explained_variance":
-/// [...]}, "sparsity": {"l0", "l1", "dead", "dense", "density_histogram": [{"from", "to", "count"}], "densities": [...],
-/// "has_negative"}, "redundancy": {"mean_largest_cosine", "largest_cosine", "redundant"}, "coherence": {"mean", "concepts": [...]}}],
+/// "reconstruction": {"mean_squared_error", "relative_error", "fraction_of_variance_unexplained", "cosine"}, "sparsity": {"l0", "l1",
+/// "dead", "dense", "has_negative"}, "redundancy": {"mean_largest_cosine", "largest_cosine", "redundant"}, "coherence": {"mean"}}],
 /// "stability": [{"first", "second", "assigned_cosine", "largest_cosine_of_first", "largest_cosine_of_second"}]}`. What does not exist
-/// is null.
+/// is null. With `details`, "reconstruction" has "explained_variance": [...], "sparsity" "density_histogram": [{"from", "to", "count"}]
+/// and "densities": [...], and "coherence" "concepts": [...].
 ///
 /// `interpretations` has one for each explainer, NULL where there is none, and may be NULL. `options`, `control` and `err` may be NULL.
 ///
@@ -92,10 +104,10 @@ pub unsafe extern "C" fn eidos_metrics_compare(
             let interpretation = meaning.map(InterpretationValue::interpretation);
             subjects.push(Subject { explainer: &explainer.get()?.explainer, interpretation });
         }
-        let options = options.read()?.to_rust();
-        let found = compare(&subjects, &activations.get()?.activations, &options, &watched(&control)?)?;
+        let options = options.read()?;
+        let found = compare(&subjects, &activations.get()?.activations, &options.to_rust(), &watched(&control)?)?;
         let mut texts = StringTable::default();
-        texts.push(&found.to_json()?);
+        texts.push(&found.to_json(options.details != 0)?);
         out.handle(texts);
         Ok(())
     })

@@ -25,6 +25,13 @@ use crate::rows::{Activations, Rows};
 
 const FORMAT: &str = "eidos.metrics";
 const VERSION: u32 = 1;
+/// Where JSON has what there is for each column, concept and bin of a histogram.
+const DETAILS: [(&str, &str); 4] = [
+    ("reconstruction", "explained_variance"),
+    ("sparsity", "density_histogram"),
+    ("sparsity", "densities"),
+    ("coherence", "concepts"),
+];
 
 /// The options of metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,12 +95,25 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// All of it as JSON. A number that does not exist, such as the variance explained of a column that is constant, is null.
+    /// The metrics as JSON, with or without the `details`: what there is for each column, concept and bin of a histogram. A number that
+    /// does not exist, such as the variance explained of a column that is constant, is null.
     ///
     /// # Errors
     /// [`crate::ErrorCode::Internal`] only.
-    pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map_err(|error| Error::internal(format!("cannot write metrics: {error}")))
+    pub fn to_json(&self, details: bool) -> Result<String> {
+        let failed = |error: serde_json::Error| Error::internal(format!("cannot write metrics: {error}"));
+        if details {
+            return serde_json::to_string_pretty(self).map_err(failed);
+        }
+        let mut brief = serde_json::to_value(self).map_err(failed)?;
+        for metrics in brief["explainers"].as_array_mut().into_iter().flatten() {
+            for (part, list) in DETAILS {
+                if let Some(part) = metrics[part].as_object_mut() {
+                    part.shift_remove(list);
+                }
+            }
+        }
+        serde_json::to_string_pretty(&brief).map_err(failed)
     }
 }
 

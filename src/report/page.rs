@@ -39,6 +39,8 @@ struct Page<'a> {
     scored: bool,
     peak_name: &'a str,
     peak_title: &'a str,
+    /// When a concept fires, where that is known.
+    fires_says: &'a str,
     plain_says: String,
     plain: Vec<Plain>,
     map: String,
@@ -103,6 +105,11 @@ pub(super) fn write(report: &Report<'_>, facts: &Facts, options: &ReportOptions)
             "The strongest activation in standard deviations from the mean"
         } else {
             "The strongest activation"
+        },
+        fires_says: if known {
+            "A concept fires on a row whose activation lies two standard deviations or more from its mean over the rows of the fit."
+        } else {
+            ""
         },
         plain_says: plain_says(plain_count, facts),
         plain: facts.concepts[..plain_count].iter().map(|concept| plain(concept, facts, plain_count)).collect(),

@@ -255,7 +255,7 @@
       el('div', { class: 'head' },
         el('h3', { id: 'detail-title', tabindex: -1 }, `Concept ${concept.concept}`),
         el('a', { href: '#concepts', class: 'back' }, 'List')),
-      poles.length ? el('div', { class: 'poles' }, poles) : data.described ? el('p', { class: 'soft' }, 'Nothing excites this concept on these texts.') : '',
+      poles.length ? el('div', { class: 'poles' }, poles) : data.described ? el('p', { class: 'soft' }, 'It is dead on these texts: nothing excites it.') : '',
       el('dl', { class: 'stats' }, stats),
       concept.histogram
         ? el('figure', {}, histogram([concept.histogram.low, concept.histogram.high, concept.histogram.counts]),

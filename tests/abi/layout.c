@@ -270,7 +270,9 @@ FIELD(eidos_metrics_options, struct_size, 0);
 FIELD(eidos_metrics_options, threads, 4);
 FIELD(eidos_metrics_options, dense_share, 8);
 FIELD(eidos_metrics_options, redundant_cosine, 16);
-SIZE(eidos_metrics_options, 24);
+FIELD(eidos_metrics_options, details, 24);
+FIELD(eidos_metrics_options, reserved, 28);
+SIZE(eidos_metrics_options, 32);
 
 FIELD(eidos_chat_options, struct_size, 0);
 FIELD(eidos_chat_options, max_tokens, 4);

@@ -34,8 +34,8 @@ printf '#include <eidos_api.h>\nint wrong_members(const eidos_api_table *);\nint
 gcc -std=c11 $strict tests/abi/table.c "$out/members.c" -o "$out/members" $link
 "$out/members"
 
-say "the programs of the guide"
-EIDOS_LIBRARY=$library/libeidos.so tests/guide.py c
+say "the blocks of the pages in C and Rust"
+for language in c rust; do EIDOS_LIBRARY=$library/libeidos.so tests/pages/run.py $language; done
 
 say "the contract of the calls"
 gcc -std=c11 $strict -g tests/c/abi.c -o "$out/abi" $link

@@ -8,6 +8,13 @@ TEST(Metrics, OneExplainerAndSeveral)
     const auto one = eidos::compare({demo().explainer}, demo().activations);
     for (const char *name : {"\"format\": \"eidos.metrics\"", "\"fraction_of_variance_unexplained\"", "\"l0\": 4.0", "\"coherence\": null"})
         EXPECT_NE(one.find(name), std::string::npos) << name << " in " << one;
+    eidos::MetricsOptions detailed;
+    detailed.details = true;
+    const auto details = eidos::compare({demo().explainer}, demo().activations, detailed);
+    for (const char *name : {"\"explained_variance\"", "\"density_histogram\"", "\"densities\""}) {
+        EXPECT_EQ(one.find(name), std::string::npos) << name << " in " << one;
+        EXPECT_NE(details.find(name), std::string::npos) << name << " in " << details;
+    }
     eidos::PcaOptions options;
     options.concept_count = 4;
     const auto pca = eidos::fit_pca(demo().activations, options);

@@ -29,8 +29,8 @@ export interface Reconstruction {
   readonly fraction_of_variance_unexplained: number;
   /** The mean cosine between a row and its reconstruction. */
   readonly cosine: number;
-  /** Of each column; `null` for one that is constant. */
-  readonly explained_variance: readonly (number | null)[];
+  /** Of each column; `null` for one that is constant. With `details`. */
+  readonly explained_variance?: readonly (number | null)[];
 }
 
 /** How many concepts are active, which means that their code is not zero. */
@@ -41,9 +41,10 @@ export interface Sparsity {
   readonly l1: number;
   readonly dead: number;
   readonly dense: number;
-  readonly density_histogram: readonly { readonly from: number; readonly to: number; readonly count: number }[];
-  /** The share of the rows on which each concept is active. */
-  readonly densities: readonly number[];
+  /** With `details`. */
+  readonly density_histogram?: readonly { readonly from: number; readonly to: number; readonly count: number }[];
+  /** The share of the rows on which each concept is active. With `details`. */
+  readonly densities?: readonly number[];
   readonly has_negative: boolean;
 }
 
@@ -61,8 +62,8 @@ export interface Metrics {
     readonly largest_cosine: number;
     readonly redundant: number;
   } | null;
-  /** How alike the rows of a concept's inputs are; `null` without an interpretation. */
-  readonly coherence: { readonly mean: number | null; readonly concepts: readonly (number | null)[] } | null;
+  /** How alike the rows of a concept's inputs are, of each concept with `details`; `null` without an interpretation. */
+  readonly coherence: { readonly mean: number | null; readonly concepts?: readonly (number | null)[] } | null;
 }
 
 /** How much of what one explainer found another one found, too. */

@@ -16,7 +16,7 @@ test('explainers are measured on the same rows', async () => {
   ]);
   const meaning = await ica.topInputs(activations, { k: 3 });
   const { format, row_count, explainers, stability } = await compare([ica, pca], activations, {
-    interpretations: [meaning, undefined], threads: 1,
+    interpretations: [meaning, undefined], threads: 1, details: true,
   });
   assert.equal(format, 'eidos.metrics');
   assert.equal(row_count, 400);
@@ -28,8 +28,11 @@ test('explainers are measured on the same rows', async () => {
   assert.equal(explainers[0].coherence.concepts.length, 2);
   assert.equal(explainers[1].coherence, null);
   assert.deepEqual([stability.length, stability[0].first, stability[0].second], [1, 0, 1]);
-  const [alone] = (await compare([ica], activations)).explainers;
-  assert.deepEqual(alone.sparsity, explainers[0].sparsity);
+  assert.deepEqual([explainers[0].reconstruction.explained_variance.length, explainers[0].sparsity.densities.length], [4, 2]);
+  const [alone] = (await compare([ica], activations, { interpretations: [meaning] })).explainers;
+  const { densities, density_histogram, ...sparsity } = explainers[0].sparsity;
+  assert.deepEqual(alone.sparsity, sparsity);
+  assert.deepEqual(alone.coherence, { mean: explainers[0].coherence.mean });
   for (const object of [meaning, ica, pca, activations]) object.close();
 });
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::server::{Play, Server};
-use crate::{all_lines, eidos, failure, fed, finished, json, stdout, texts, told};
+use crate::{all_lines, eidos, failure, fed, finished, json, repository, stdout, texts, told};
 
 /// A text that is not among those of the demo.
 const TEXT: &str = "His jokes are tired, but her voice is wonderful.";
@@ -199,6 +199,26 @@ fn explain_needs_no_names_and_finds_calibration_where_it_is_told() {
 }
 
 #[test]
+fn a_model_that_was_opened_by_an_absolute_path_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = std::fs::canonicalize(repository().join("assets/demo-model")).unwrap();
+    let (model, texts) = (model.to_str().unwrap(), texts());
+    stdout(
+        folder.path(),
+        &["collect", model, texts.to_str().unwrap(), "--split", "model.layers.2.mlp", "--most", "20"],
+    );
+    stdout(folder.path(), &["fit", "--method", "pca", "--concepts", "3"]);
+    for arguments in [&["explain", "a warm film"][..], &["top", "--vocabulary"]] {
+        let said = failure(folder.path(), 1, arguments);
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[0], "error: the concepts are of the model `./demo-model`, and it is not in this folder");
+        assert!(lines[1].starts_with("hint:  ") && lines[1].contains("`--model`"), "{said}");
+        let told_where = [arguments, &["--model", model]].concat();
+        assert!(!stdout(folder.path(), &told_where).is_empty(), "{told_where:?}");
+    }
+}
+
+#[test]
 fn label_asks_a_language_model_once_and_keeps_its_answers() {
     let server = Server::start(|_, _| Play::Say(r#"{"label": "funny\u2028things"}"#.to_owned()));
     let url = format!("{}/v1", server.address);
@@ -261,7 +281,7 @@ fn report_writes_a_page_and_tables() {
 fn demo_prints_what_the_examples_print() {
     let folder = tempfile::tempdir().unwrap();
     let printed = stdout(folder.path(), &["demo"]);
-    let page = std::fs::read_to_string(crate::repository().join("docs/examples.md")).unwrap();
+    let page = std::fs::read_to_string(repository().join("docs/examples.md")).unwrap();
     // What `concepts` prints in C, whose lists are longer than those of a session.
     let (_, page) = page.split_once("<!-- output -->").unwrap();
     let concepts: Vec<&str> = page.lines().filter(|line| line.starts_with("Concept ") && line.contains('[')).collect();

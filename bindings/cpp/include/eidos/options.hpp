@@ -474,6 +474,9 @@ struct MetricsOptions {
     double dense_share = 0.1;
     /// Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9.
     double redundant_cosine = 0.9;
+    /// `true` also gives what there is for each column and concept: the explained variance of each column, the density
+    /// of each concept and their histogram, the coherence of each.
+    bool details = false;
 };
 
 /// These options say which language model is asked, and how.
@@ -874,6 +877,7 @@ inline eidos_metrics_options to_c(const MetricsOptions &options)
     result.threads = options.threads;
     result.dense_share = options.dense_share;
     result.redundant_cosine = options.redundant_cosine;
+    result.details = options.details ? 1 : 0;
     return result;
 }
 

@@ -494,6 +494,8 @@ mutable struct eidos_metrics_options
     threads::UInt32
     dense_share::Cdouble
     redundant_cosine::Cdouble
+    details::UInt32
+    reserved::UInt32
     eidos_metrics_options() = new()
 end
 
@@ -605,7 +607,7 @@ const LAYOUT = (
     eidos_top_inputs_options = (80, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36, stop_units = 40, stop_unit_count = 48, stop_punctuation = 56, fold_case = 60, least_occurrences = 64, context = 72)),
     eidos_explain_options = (32, (struct_size = 0, negative_pole = 4, k = 8, least_deviations = 16, threads = 24, reserved = 28)),
     eidos_firing = (32, (struct_size = 0, pole = 4, concept_index = 8, activation = 16, deviations = 20, percentile = 24, reserved = 28)),
-    eidos_metrics_options = (24, (struct_size = 0, threads = 4, dense_share = 8, redundant_cosine = 16)),
+    eidos_metrics_options = (32, (struct_size = 0, threads = 4, dense_share = 8, redundant_cosine = 16, details = 24, reserved = 28)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
     eidos_chat_spending = (64, (struct_size = 0, reserved = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40, requests_left = 48, tokens_left = 56)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),

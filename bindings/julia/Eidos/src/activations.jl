@@ -340,10 +340,11 @@ end
     save(folder, acts; progress = nothing, control = nothing)
     save(file, explainer)
     save(file, interpretation)
+    save(file, report)
 
-Writes activations to a folder, which is made where missing, an explainer to a `.safetensors` file, or an interpretation to
-a `.json` file. Every language reads them; in Julia with `open(Activations, folder)`, `open(Explainer, file)` and
-`open(Interpretation, file)`. Throws an [`EidosError`](@ref) of `:io`, or of `:busy` while another call writes into the folder.
+Writes activations to a folder, which is made where missing, an explainer to a `.safetensors` file, an interpretation to
+a `.json` file, or a [`Report`](@ref) to an `.html` file; each file whole or not at all. Every language reads the first three,
+Julia with `open(Activations, folder)`, `open(Explainer, file)` and `open(Interpretation, file)`. Throws an [`EidosError`](@ref) of `:io`, or of `:busy` while another call writes into the folder.
 """
 function save(folder::AbstractString, acts::Activations; progress = nothing, control = nothing)
     use(acts.handle) do pointer

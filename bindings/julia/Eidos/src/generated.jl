@@ -456,14 +456,15 @@ const EXPLAIN_OPTIONS_DOCS = (
 )
 
 # These options say how concepts are measured.
-metrics_options(; threads = 0, dense_share = 0.1, redundant_cosine = 0.9) =
-    Options{LibEidos.eidos_metrics_options}(; threads, dense_share, redundant_cosine)
+metrics_options(; threads = 0, dense_share = 0.1, redundant_cosine = 0.9, details = false) =
+    Options{LibEidos.eidos_metrics_options}(; threads, dense_share, redundant_cosine, details = Bool(details))
 initialize!(o::Options{LibEidos.eidos_metrics_options}, size) = LibEidos.eidos_metrics_options_init(o, size)
 
 const METRICS_OPTIONS_DOCS = (
     threads = ("0", "The measuring uses this many threads; 0, the default, is one per core. Results do not depend on it."),
     dense_share = ("0.1", "A concept that is active on more than this share of the columns counts as dense. By default 0.1."),
     redundant_cosine = ("0.9", "Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9."),
+    details = ("false", "`true` also gives what there is for each column and concept: the explained variance of each column, the density of each concept and their histogram, the coherence of each."),
 )
 
 # These options say which language model is asked, and how.

@@ -1,7 +1,7 @@
 # How good concepts are.
 
 """
-    Eidos.compare(explainer, acts; interpretations = nothing, dense_share = 0.1, redundant_cosine = 0.9)
+    Eidos.compare(explainer, acts; interpretations = nothing, dense_share = 0.1, redundant_cosine = 0.9, details = false)
     Eidos.compare([explainer, other], acts; ...)
 
 Measures how good the concepts of one [`Explainer`](@ref) are, or of several on the same columns, which should not be those of the fit

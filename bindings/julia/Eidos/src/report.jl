@@ -175,7 +175,30 @@ function on_rows(call, explainer, interpretation, acts, control)
     nothing
 end
 
-save(file::AbstractString, report::Report) = (write(file, report.html); nothing)
+# As the library writes files: who reads it sees the old one or the whole new one, a link is kept, and only a file is replaced.
+function save(file::AbstractString, report::Report)
+    failed(status, why, hint) = throw(EidosError(status, "cannot write `$file`: $why", hint, Dict("path" => String(file))))
+    target = abspath(file)
+    links = 0
+    while islink(target)
+        (links += 1) > 40 && failed(:io, "it is a link that leads back to itself", "choose another path, or remove what is there")
+        target = abspath(dirname(target), readlink(target))
+    end
+    folder = dirname(target)
+    isdir(folder) || failed(:not_found, "there is no folder `$folder`", "make the folder first")
+    ispath(target) && !isfile(target) &&
+        failed(:io, "it is not a file, and is not replaced by one", "choose another path, or remove what is there")
+    part = tempname(folder)
+    try
+        write(part, report.html)
+        Base.uv_error("rename", ccall(:jl_fs_rename, Cint, (Cstring, Cstring), part, target))
+    catch error
+        rm(part; force = true)
+        error isa Union{SystemError,Base.IOError} || rethrow()
+        failed(:io, sprint(showerror, error), "look whether the disk is full and who may write there")
+    end
+    nothing
+end
 
 Base.show(io::IO, report::Report) = print(io, "Report of ", Base.format_bytes(sizeof(report.html)))
 

@@ -6,6 +6,8 @@ Activations(randn(3, 200) .^ 3) do acts
     alone = Eidos.compare(explainer, acts)
     @test occursin("\"format\": \"eidos.metrics\"", alone) && occursin("\"coherence\": null", alone)
     @test !occursin("\"coherence\": null", Eidos.compare(explainer, acts; interpretations = meaning))
+    detailed = Eidos.compare(explainer, acts; details = true)
+    @test !occursin("densities", alone) && occursin("\"densities\": [", detailed) && occursin("\"explained_variance\": [", detailed)
     both = Eidos.compare([explainer, other], acts; interpretations = [nothing, nothing], threads = 1)
     @test occursin("\"assigned_cosine\": ", both) && occursin("\"relative_error\": ", both)
     @test status(() -> Eidos.compare(Explainer[], acts)) === :invalid_argument

@@ -14,8 +14,19 @@ meaning = top_inputs(explainer, acts; k = 3)
         file = joinpath(folder, "report.html")
         @test report(file, explainer; keywords...) === nothing
         @test read(file, String) == page
-        save(file, report(explainer))
-        @test startswith(read(file, String), "<!doctype html>")
+        other = report(explainer)
+        link = joinpath(folder, "link.html")
+        symlink("report.html", link)
+        open(file) do before # what has it open goes on reading the old one
+            save(link, other)
+            @test read(before, String) == page
+        end
+        @test islink(link) && read(file, String) == String(other)
+        @test status(() -> save(folder, other)) == :io && isdir(folder)
+        @test status(() -> save(joinpath(folder, "missing", "report.html"), other)) == :not_found
+        symlink("loop.html", joinpath(folder, "loop.html"))
+        @test status(() -> save(joinpath(folder, "loop.html"), other)) == :io
+        @test sort(readdir(folder)) == ["link.html", "loop.html", "report.html"]
     end
     few = explain(explainer, model, FEW[1:3])
     @test length(collect(eachmatch(r"<article class=\"text\"", String(report(explainer; explanation = few))))) == 3

@@ -38,7 +38,7 @@ end
 
 const FILES = ("header", "library", "devices", "texts", "split_model", "inputs", "activations", "logits", "explainer",
                "spread", "interpretation", "explanation", "metrics", "report", "labels", "errors", "control",
-               "lifetimes", "tasks", "tables", "names", "readme")
+               "lifetimes", "tasks", "tables", "names")
 
 @testset "Eidos" begin
     for file in (isempty(ARGS) ? FILES : ARGS)

@@ -817,6 +817,8 @@ export interface MetricsOptionsStruct {
   threads: number;
   dense_share: number;
   redundant_cosine: number;
+  details: number;
+  reserved: number;
 }
 
 export interface ChatOptionsStruct {
@@ -1165,6 +1167,8 @@ export const structs = {
     threads: 'uint32_t',
     dense_share: 'double',
     redundant_cosine: 'double',
+    details: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_chat_options: c.struct<ChatOptionsStruct>({
     struct_size: 'uint32_t',

@@ -963,6 +963,11 @@ export interface MetricsOptions {
   readonly denseShare?: number | undefined;
   /** Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9. */
   readonly redundantCosine?: number | undefined;
+  /**
+   * `true` also gives what there is for each column and concept: the explained variance of each column, the density of
+   * each concept and their histogram, the coherence of each.
+   */
+  readonly details?: boolean | undefined;
 }
 
 export const metricsOptions = translator<MetricsOptions, MetricsOptionsStruct>(
@@ -972,6 +977,7 @@ export const metricsOptions = translator<MetricsOptions, MetricsOptionsStruct>(
     threads: ['threads', whole32],
     dense_share: ['denseShare', real],
     redundant_cosine: ['redundantCosine', real],
+    details: ['details', flag],
   },
 );
 
