@@ -26,6 +26,7 @@ parser.add_argument("--rows")
 parser.add_argument("--columns", type=int, default=64)
 parser.add_argument("--concepts", type=int, default=256)
 parser.add_argument("--k", type=int, default=5)
+parser.add_argument("--rate", type=float, help="the learning rate of SAELens, instead of that of Eidos")
 parser.add_argument("--only", default="eidos,sae_lens,interpreto")
 parser.add_argument("--kinds", default="top_k,batch_top_k,vanilla,gated,jump_relu,matryoshka,matching_pursuit")
 arguments = parser.parse_args()
@@ -168,7 +169,7 @@ for seed in map(int, arguments.seeds.split(",")):
     else:
         # Not the seed of the trainings: the same numbers would be the start of Eidos, which would begin at the true atoms.
         atoms, rows, test = problem(1000 + seed)
-    rate = 5e-4 * min(10.0, max(0.5, math.sqrt(16384 / arguments.concepts)))
+    rate = arguments.rate or min(5e-3, max(2.5e-4, 1e-3 * math.sqrt(16384 / arguments.concepts)))
     with tempfile.TemporaryDirectory() as folder:
         if "eidos" in arguments.only:
             eidos(atoms, rows, test, seed, folder)

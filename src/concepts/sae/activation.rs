@@ -83,11 +83,24 @@ impl SaeActivation {
                 }
             }
             Self::JumpRelu { thresholds, strict } => {
-                for (code, &threshold) in codes.iter_mut().zip(thresholds) {
-                    if *code < 0.0 || *code < threshold || (*strict && *code <= threshold) {
-                        *code = 0.0;
-                    }
-                }
+                // One choice after the other, so that the loop is vectorised. What is not a number is not below.
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        let codes = codes.iter_mut().zip(thresholds);
+                        if *strict {
+                            codes.for_each(|(code, &least)| {
+                                let positive = rectified(*code);
+                                *code = if positive <= least { 0.0 } else { positive };
+                            });
+                        } else {
+                            codes.for_each(|(code, &least)| {
+                                let positive = rectified(*code);
+                                *code = if positive < least { 0.0 } else { positive };
+                            });
+                        }
+                    },
+                );
             }
             Self::Gated { magnitude_scale, magnitude_bias } => {
                 let magnitudes = magnitude_scale.iter().zip(magnitude_bias);
@@ -108,12 +121,16 @@ impl SaeActivation {
 }
 
 /// The code without what is below zero; NaN stays NaN.
+#[inline(always)]
 fn rectified(code: f32) -> f32 {
     if code < 0.0 { 0.0 } else { code }
 }
 
 fn rectify(codes: &mut [f32]) {
-    codes.iter_mut().for_each(|code| *code = rectified(*code));
+    vectorised(
+        #[inline(always)]
+        || codes.iter_mut().for_each(|code| *code = rectified(*code)),
+    );
 }
 
 /// Sets all codes to zero but those at `places`, which ascend.
@@ -126,12 +143,46 @@ fn keep(codes: &mut [f32], places: &[u32]) {
     codes[from..].fill(0.0);
 }
 
+/// Calls `each` with the places of the values that are wanted, ascending. They are few: most values are only looked at.
+#[inline(always)]
+pub(super) fn for_each_place(values: &[f32], is_wanted: impl Fn(f32) -> bool, mut each: impl FnMut(usize)) {
+    vectorised(
+        #[inline(always)]
+        || {
+            let (chunks, rest) = values.as_chunks::<CHUNK>();
+            for (chunk, some) in chunks.iter().enumerate() {
+                // A bit for each of them: without a branch the loop is vectorised.
+                let mut bits = 0_u32;
+                for (index, &value) in some.iter().enumerate() {
+                    bits |= u32::from(is_wanted(value)) << index;
+                }
+                while bits != 0 {
+                    each(chunk * CHUNK + bits.trailing_zeros() as usize);
+                    bits &= bits - 1;
+                }
+            }
+            for (index, &value) in rest.iter().enumerate() {
+                if is_wanted(value) {
+                    each(chunks.len() * CHUNK + index);
+                }
+            }
+        },
+    );
+}
+
 /// What finds the largest of many values; it is kept from one row to the next for its memory.
 #[derive(Debug, Default)]
 pub(super) struct Largest {
     keys: BinaryHeap<Reverse<u64>>,
     places: Vec<u32>,
+    candidates: Vec<u64>,
+    /// The smallest value that was found last, by size.
+    last: f32,
 }
+
+/// Of so many values on, they are looked for above a share of the smallest one that was found last: rows are alike.
+const FROM_COUNT: usize = 4;
+const BELOW_LAST: f32 = 0.75;
 
 /// How many values are looked at together: most of the time none of them is among the largest.
 const CHUNK: usize = 16;
@@ -148,10 +199,25 @@ impl Largest {
         if count == 0 {
             return &self.places;
         }
-        self.keys.clear();
         // A later value of the same size has a smaller key.
         let key = |place: usize, value: f32| u64::from(ascending(value)) << 32 | u64::from(!(place as u32));
         let size = |value: f32| if by_magnitude { value.abs() } else { value };
+        let bound = BELOW_LAST * self.last;
+        if count >= FROM_COUNT && bound > 0.0 && bound.is_finite() {
+            let candidates = &mut self.candidates;
+            candidates.clear();
+            // Also what is no number.
+            let is_above = |value: f32| size(value) > bound || value.is_nan();
+            for_each_place(values, is_above, |place| candidates.push(key(place, size(values[place]))));
+            if let Some(others) = candidates.len().checked_sub(count) {
+                let (_, least, _) = candidates.select_nth_unstable(others);
+                self.last = value_of((*least >> 32) as u32);
+                self.places.extend(candidates[others..].iter().map(|key| !(*key as u32)));
+                self.places.sort_unstable();
+                return &self.places;
+            }
+        }
+        self.keys.clear();
         let keys = &mut self.keys;
         for (place, &value) in values[..count].iter().enumerate() {
             keys.push(Reverse(key(place, size(value))));
@@ -185,6 +251,7 @@ impl Largest {
                 }
             },
         );
+        self.last = bound;
         self.places.extend(self.keys.drain().map(|Reverse(key)| !(key as u32)));
         self.places.sort_unstable();
         &self.places

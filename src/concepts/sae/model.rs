@@ -1,26 +1,41 @@
 //! The model of a sparse autoencoder: encode, decode, reconstruct.
 
-use std::sync::Arc;
+// A function is compiled with the vector instructions of its caller only where it is inlined into it.
+#![allow(clippy::inline_always)]
 
-use super::activation::{Largest, SaeActivation};
+use std::sync::{Arc, OnceLock};
+
+use super::activation::{Largest, SaeActivation, for_each_place};
 use super::normalisation::{InputNormalisation, Scale};
 use super::parts::AutoencoderParts;
 use super::{NAME, stored};
 use crate::concepts::tensors::{NamedTensor, Tensors};
-use crate::concepts::{Codes, Decoder, Encoder, SparseCodes};
+use crate::concepts::{Codes, Decoder, Encoder, RowCodes, SparseCodes};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::times_transposed;
-use crate::memory::filled;
+use crate::kernels::product::{F32Matrix, Factor, Scratch, SingleKernel};
+use crate::linalg::{times_transposed, vectorised};
+use crate::memory::{filled, fits};
 
 /// A sparse autoencoder or transcoder, as an [`crate::Explainer`] holds it.
 ///
 /// Its codes are sparse, and those of a row have the same bits whatever the other rows are.
-#[derive(Debug)]
 pub struct SparseAutoencoder {
     parts: AutoencoderParts,
     /// The settings, as a file stores them.
     settings: stored::Settings,
+    /// The weights as a kernel reads them, from the first rows on; nothing where the processor has no kernel for them, or they are
+    /// too large to be there twice.
+    packed: OnceLock<Option<(SingleKernel, F32Matrix)>>,
 }
+
+impl std::fmt::Debug for SparseAutoencoder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("SparseAutoencoder").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}
+
+/// The weights that are kept a second time, in bytes, so that they are not packed again for each few rows.
+const PACKED_BYTES: usize = 256 << 20;
 
 /// How many rows are encoded at a time: centred, they fit in the cache of a core. Their number does not change the codes.
 const TILE: usize = 256;
@@ -39,7 +54,7 @@ impl SparseAutoencoder {
             parts.encoder.clone_from(&parts.dictionary);
         }
         let settings = stored::Settings::of(&parts);
-        Ok(Self { parts, settings })
+        Ok(Self { parts, settings, packed: OnceLock::new() })
     }
 
     /// Reads the model from the tensors of a file.
@@ -71,12 +86,30 @@ impl SparseAutoencoder {
         if let SaeActivation::MatchingPursuit { steps, least_residual, stops_on_repeat } = self.parts.activation {
             self.pursue(codes, steps, least_residual, stops_on_repeat, scratch)?;
         } else {
-            times_transposed(codes, &scratch.prepared, &self.parts.encoder, self.parts.columns)?;
+            self.multiply(codes, &scratch.prepared, &mut scratch.product)?;
             for codes in codes.chunks_exact_mut(concepts) {
                 self.parts.activation.apply(codes, &self.parts.bias, &mut scratch.largest);
             }
         }
         Ok(scales)
+    }
+
+    /// The products of prepared rows with the weights: the same bits with a kernel and without.
+    fn multiply(&self, out: &mut [f32], rows: &[f32], scratch: &mut Scratch) -> Result<()> {
+        let packed = self.packed.get_or_init(|| {
+            let (concepts, columns) = (self.concept_count(), self.parts.columns);
+            let bytes = F32Matrix::bytes_of(concepts, columns);
+            let kernel = SingleKernel::find().filter(|_| bytes <= PACKED_BYTES && fits(bytes))?;
+            let mut matrix = F32Matrix::zeros(concepts, columns).ok()?;
+            matrix.parts_mut(concepts.next_multiple_of(16)).for_each(|mut part| part.pack(&self.parts.encoder));
+            Some((kernel, matrix))
+        });
+        if let Some((kernel, matrix)) = packed
+            && let Some(weights) = matrix.part(0..matrix.rows)
+        {
+            return kernel.multiply(out, rows, Factor::F32(weights), false, scratch);
+        }
+        times_transposed(out, rows, &self.parts.encoder, self.parts.columns)
     }
 
     /// Encodes prepared rows by matching pursuit.
@@ -97,7 +130,7 @@ impl SparseAutoencoder {
             if is_done.iter().all(|done| *done) {
                 break;
             }
-            times_transposed(&mut scores, residuals, &self.parts.encoder, columns)?;
+            self.multiply(&mut scores, residuals, &mut scratch.product)?;
             let rows = residuals.chunks_exact_mut(columns).zip(codes.chunks_exact_mut(concepts));
             for ((done, scores), (residual, codes)) in is_done.iter_mut().zip(scores.chunks_exact(concepts)).zip(rows) {
                 let Some(&best) = scratch.largest.find(scores, 1, false).first().filter(|_| !*done) else { continue };
@@ -125,14 +158,35 @@ impl SparseAutoencoder {
     fn decode_codes(&self, codes: &[f32], out: &mut [f32]) {
         let outputs = self.parts.output_columns;
         for (codes, out) in codes.chunks_exact(self.concept_count()).zip(out.chunks_exact_mut(outputs)) {
-            out.fill(0.0);
-            for (&code, atom) in codes.iter().zip(self.parts.dictionary.chunks_exact(outputs)) {
-                // Most codes are zero.
-                if code != 0.0 {
-                    out.iter_mut().zip(atom).for_each(|(value, atom)| *value += code * atom);
-                }
+            self.decode_row(out, |add| {
+                for_each_place(codes, |code| code != 0.0, |concept| add(concept, codes[concept]));
+            });
+        }
+    }
+
+    /// Decodes the codes of a row that `each` gives, ascending, without what only the row can tell.
+    #[inline(always)]
+    fn decode_row(&self, out: &mut [f32], each: impl FnOnce(&mut dyn FnMut(usize, f32))) {
+        let outputs = self.parts.output_columns;
+        out.fill(0.0);
+        each(&mut |concept, code| {
+            let atom = &self.parts.dictionary[concept * outputs..][..outputs];
+            vectorised(
+                #[inline(always)]
+                || out.iter_mut().zip(atom).for_each(|(value, atom)| *value += code * atom),
+            );
+        });
+        out.iter_mut().zip(&self.parts.output_offset).for_each(|(value, offset)| *value += offset);
+    }
+
+    /// Decodes sparse codes, of rows that need neither be brought back to their scale nor be added to the output.
+    pub(super) fn decode_sparse(&self, codes: &Codes, out: &mut [f32]) {
+        for (codes, out) in codes.rows().zip(out.chunks_exact_mut(self.parts.output_columns)) {
+            if let RowCodes::Sparse(concepts, values) = codes {
+                self.decode_row(out, |add| {
+                    concepts.iter().zip(values).for_each(|(&concept, &code)| add(concept as usize, code));
+                });
             }
-            out.iter_mut().zip(&self.parts.output_offset).for_each(|(value, offset)| *value += offset);
         }
     }
 
@@ -147,6 +201,7 @@ impl SparseAutoencoder {
 struct TileScratch {
     prepared: Vec<f32>,
     largest: Largest,
+    product: Scratch,
 }
 
 impl Encoder for SparseAutoencoder {
@@ -178,11 +233,14 @@ impl Encoder for SparseAutoencoder {
         let length = SPARSE_TILE.min(rows.len() / columns).checked_mul(concepts);
         let mut codes =
             length.and_then(|length| filled(0.0, length)).ok_or_else(|| no_memory("the codes of some rows"))?;
+        let mut entries = Vec::new();
         for rows in rows.chunks(SPARSE_TILE * columns) {
             let codes = &mut codes[..rows.len() / columns * concepts];
             self.encode_tile(rows, codes, &mut scratch)?;
             for codes in codes.chunks_exact(concepts) {
-                sparse.push_row((0..).zip(codes.iter().copied()).filter(|(_, code)| *code != 0.0))?;
+                entries.clear();
+                for_each_place(codes, |code| code != 0.0, |concept| entries.push((concept as u32, codes[concept])));
+                sparse.push_row(entries.iter().copied())?;
             }
         }
         Ok(Codes::Sparse(sparse))

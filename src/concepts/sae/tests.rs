@@ -149,6 +149,19 @@ fn of_equal_codes_the_first_are_kept() {
             let mut wanted = sorted[..count].to_vec();
             wanted.sort_unstable();
             assert_eq!(largest(&values, count, by_magnitude), wanted, "{count}");
+            // And also after other values, by which it guesses where to look: the same, some that are larger, and some smaller.
+            let mut kept = Largest::default();
+            for factor in [1.0, 1.0, 1.2, 0.2, -0.0, 3.0, 1.0] {
+                let values: Vec<f32> = values.iter().map(|value| value * factor).collect();
+                if factor > 0.0 {
+                    assert_eq!(kept.find(&values, count, by_magnitude), wanted, "{count}, times {factor}");
+                } else {
+                    assert_eq!(kept.find(&values, count, by_magnitude), (0..count as u32).collect::<Vec<_>>());
+                }
+            }
+            let mut values = values.clone();
+            values[500] = f32::NAN;
+            assert!(kept.find(&values, count, by_magnitude).contains(&500));
         }
     }
 }

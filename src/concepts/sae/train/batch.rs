@@ -74,6 +74,7 @@ pub(super) struct Part {
     pub(super) squares: f64,
     pub(super) codes: usize,
     pub(super) largest: Largest,
+    pub(super) largest_dead: Largest,
     pub(super) some: Vec<f32>,
     pub(super) scratch: Scratch,
 }

@@ -12,6 +12,7 @@ use super::options::SaeKind;
 use super::restart::{Lately, Restart, restarts};
 use super::state::{SCALARS, State, Trained};
 use super::step::{Measured, Settings};
+use super::update::DICTIONARY_RATE;
 use super::vectors::Adam;
 use crate::error::{Error, Result};
 use crate::rows::no_room;
@@ -325,7 +326,7 @@ impl DeviceTrainer {
         let along = (&pass.of_dictionary * atoms)?.sum_keepdim(1)?;
         let of_dictionary = (&pass.of_dictionary - atoms.broadcast_mul(&along)?)?;
         self.encoder.step(adam, &pass.of_encoder)?;
-        self.dictionary.step(adam, &of_dictionary)?;
+        self.dictionary.step(adam.times(DICTIONARY_RATE), &of_dictionary)?;
         self.scalars.step(adam, &pass.of_scalars)?;
         self.offset.step(adam, &pass.of_offset)?;
         let norms = self.dictionary.values.sqr()?.sum_keepdim(1)?.sqrt()?;

@@ -13,8 +13,12 @@ use crate::parallel::in_order;
 use crate::rows::Rows;
 use crate::workers::Workers;
 
-/// How many of the training rows say which concepts are dead, and what the threshold of a batch-top-k autoencoder is.
+/// How many of the training rows say which concepts are dead.
 const SAMPLE: usize = 1 << 16;
+/// How many rows say what the threshold of a batch-top-k autoencoder is, each with `k` codes. They are rows that were held out where
+/// there are so many of them at least: rows that were trained on have fewer codes above a threshold than others.
+const THRESHOLD_SAMPLE: usize = 1 << 14;
+const LEAST_HELD_OUT: usize = 1 << 10;
 /// A concept is dense when more than this share of the rows have it.
 const DENSE: f64 = 0.1;
 
@@ -56,11 +60,17 @@ impl Data<'_> {
         })
     }
 
-    /// Some of the training blocks, from all over the rows.
-    fn sample(&self) -> Vec<u32> {
-        let training = self.schedule.training();
-        let every = training.len().div_ceil(SAMPLE / BLOCK).max(1);
-        training.iter().copied().step_by(every).collect()
+    /// Some of the blocks, at most about so many rows from all over them.
+    fn sample(blocks: &[u32], rows: usize) -> Vec<u32> {
+        let every = blocks.len().div_ceil(rows / BLOCK).max(1);
+        blocks.iter().copied().step_by(every).collect()
+    }
+
+    /// The blocks whose rows say what a threshold is.
+    fn for_threshold(&self) -> Vec<u32> {
+        let held_out = self.schedule.held_out();
+        let is_enough = self.schedule.rows_of(held_out) >= LEAST_HELD_OUT;
+        Self::sample(if is_enough { held_out } else { self.schedule.training() }, THRESHOLD_SAMPLE)
     }
 }
 
@@ -125,7 +135,7 @@ pub(super) fn model(
     SparseAutoencoder::new(parts).map_err(diverged)
 }
 
-/// The threshold above which training rows have `k` codes on average.
+/// The threshold above which rows have `k` codes on average.
 fn threshold(model: &SparseAutoencoder, k: usize, data: &Data<'_>, control: &Control) -> Result<f32> {
     let (mut largest, mut rows) = (Vec::new(), 0);
     let work = |rows: &[f32], _: &[f32]| {
@@ -139,7 +149,7 @@ fn threshold(model: &SparseAutoencoder, k: usize, data: &Data<'_>, control: &Con
         }
         Ok((count, values))
     };
-    data.for_each(&data.sample(), model.concept_count(), control, work, |(count, values)| {
+    data.for_each(&data.for_threshold(), model.concept_count(), control, work, |(count, values)| {
         rows += count;
         largest.extend(values);
     })?;
@@ -170,17 +180,23 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(model: &SparseAutoencoder, rows: &[f32], wanted: &[f32]) -> Result<Self> {
+    /// What the codes of rows measure, and with `is_judged` what they leave of the rows.
+    fn of(model: &SparseAutoencoder, rows: &[f32], wanted: &[f32], is_judged: bool) -> Result<Self> {
         let outputs = model.output_width();
         let mut sums = Self { rows: wanted.len() / outputs, fired: vec![0; model.concept_count()], ..Self::default() };
-        for codes in model.codes(rows)?.rows() {
+        let all = model.codes(rows)?;
+        for codes in all.rows() {
             if let RowCodes::Sparse(concepts, _) = codes {
                 sums.codes += concepts.len();
                 concepts.iter().for_each(|&concept| sums.fired[concept as usize] += 1);
             }
         }
+        if !is_judged {
+            return Ok(sums);
+        }
         let mut found = vec![0.0; wanted.len()];
-        model.reconstruct(rows, &mut found)?;
+        // What is trained neither normalises rows nor adds them to the output.
+        model.decode_sparse(&all, &mut found);
         sums.squares = found.iter().zip(wanted).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
         sums.totals = vec![0.0; outputs];
         sums.totals_of_squares = vec![0.0; outputs];
@@ -217,14 +233,14 @@ impl Sums {
 /// Measures a model on the rows that were held out, or on training rows where none were.
 pub(super) fn report(model: &SparseAutoencoder, steps: usize, data: &Data<'_>, control: &Control) -> Result<FitReport> {
     let concepts = model.concept_count();
-    let measure = |blocks: &[u32]| {
+    let measure = |blocks: &[u32], is_judged: bool| {
         let mut sums = Sums::default();
-        let work = |rows: &[f32], wanted: &[f32]| Sums::of(model, rows, wanted);
+        let work = |rows: &[f32], wanted: &[f32]| Sums::of(model, rows, wanted, is_judged);
         data.for_each(blocks, concepts, control, work, |part| sums.add(part))?;
         Ok::<_, Error>(sums)
     };
-    let training = measure(&data.sample())?;
-    let held_out = measure(data.schedule.held_out())?;
+    let held_out = measure(data.schedule.held_out(), true)?;
+    let training = measure(&Data::sample(data.schedule.training(), SAMPLE), held_out.rows == 0)?;
     let judged = if held_out.rows > 0 { &held_out } else { &training };
     let share = |count: usize| count as f64 / concepts as f64;
     let fired = |concept: usize| training.fired[concept] + held_out.fired.get(concept).copied().unwrap_or(0);

@@ -252,7 +252,9 @@ fn settings(rows: &dyn Rows, targets: Option<&dyn Rows>, options: &SaeOptions) -
             let trained = options.steps_for(rows.row_count()).saturating_mul(options.batch_rows);
             each(1000).min(trained / 20).max(each(50))
         }
-        (0, _) => each(50),
+        (0, SaeKind::MatchingPursuit) => each(50),
+        // Concepts of words are far from being as frequent as each other. Where most of them are taken for dead, nothing is learned.
+        (0, _) => each(200).max(options.batch_rows.saturating_mul(20)),
         (rows, _) => rows,
     };
     let groups = match options.kind {
@@ -315,7 +317,7 @@ struct Rates {
 
 impl Rates {
     fn of(options: &SaeOptions, settings: &Settings, steps: usize) -> Self {
-        let recommended = 5e-4 * (16384.0 / settings.concepts as f64).sqrt().clamp(0.5, 10.0);
+        let recommended = (1e-3 * (16384.0 / settings.concepts as f64).sqrt()).clamp(2.5e-4, 5e-3);
         let rate = if options.learning_rate > 0.0 { options.learning_rate } else { recommended };
         Self { rate, steps, warm_up: options.warm_up * steps as f64, decay: options.decay * steps as f64 }
     }

@@ -56,8 +56,8 @@ pub struct SaeOptions {
     pub steps: usize,
     /// How many rows a batch has.
     pub batch_rows: usize,
-    /// The learning rate of Adam, for rows whose columns have the variance 1 on average. 0: 5e-4 * sqrt(16384 / concepts), from
-    /// 2.5e-4 to 5e-3.
+    /// The learning rate of Adam, for rows whose columns have the variance 1 on average; the dictionary of a kind with an encoder
+    /// learns three times as fast. 0: 1e-3 * sqrt(16384 / concepts), from 2.5e-4 to 5e-3.
     pub learning_rate: f64,
     /// The share of the steps over which the learning rate rises from 0.
     pub warm_up: f64,
@@ -67,8 +67,9 @@ pub struct SaeOptions {
     pub dead_weight: f64,
     /// Whether dead concepts begin anew at what the worst rows lack, as long as the learning rate is not falling.
     pub restart_dead: bool,
-    /// A concept is dead when none of so many rows had it. 0: as many as have it fifty times where all are as frequent; a thousand
-    /// times for a Matryoshka autoencoder, but no more than a twentieth of the rows that it is trained on.
+    /// A concept is dead when none of so many rows had it. 0: as many as have it two hundred times where all are as frequent, and at
+    /// least twenty batches; for matching pursuit fifty times; for a Matryoshka autoencoder a thousand times, but no more than a
+    /// twentieth of the rows that it is trained on.
     pub dead_after: usize,
     /// How many rows are shuffled together.
     pub shuffled_rows: usize,

@@ -150,6 +150,10 @@ pub(super) fn start(
     });
     let scalars: Vec<f32> = scalars.collect();
     debug_assert_eq!(scalars.len(), concepts * SCALARS);
+    // Random atoms overlap: codes as large as their products with a row add up to more than the row.
+    let is_halved =
+        targets.is_none() && matches!(settings.kind, SaeKind::TopK | SaeKind::BatchTopK | SaeKind::Matryoshka);
+    let encoder = if is_halved { encoder.into_iter().map(|value| 0.5 * value).collect() } else { encoder };
     // The size of a code where a row has `k` of them: a penalty in its units.
     let code = (outputs as f64 / settings.k as f64).sqrt();
     let penalty = match settings.kind {

@@ -15,8 +15,8 @@ use super::options::SaeKind;
 use super::restart::{Lately, restarts};
 use super::state::{SCALARS, State};
 use super::update::{Group, Update};
-use super::vectors::{Adam, add_scaled, dot};
-use crate::concepts::sae::activation::Largest;
+use super::vectors::{Adam, add_rows, add_scaled, dot};
+use crate::concepts::sae::activation::{Largest, for_each_place};
 use crate::error::{Error, Result};
 use crate::kernels::product::{F32Matrix, F32PartMut, Factor, Scratch, SingleKernel};
 use crate::linalg::{times_transposed, vectorised};
@@ -238,12 +238,12 @@ impl Trainer {
             self.multiply(state, &part.centred, &mut part.before, &mut part.scratch)?;
             part.main.clear();
             part.dead.clear();
-            let Part { before, main, dead, largest, some, .. } = part;
+            let Part { before, main, dead, largest, largest_dead, some, .. } = part;
             for before in before.chunks_exact_mut(concepts) {
                 self.select(state, before, main, largest, bound);
                 main.ends.push(main.codes.len());
                 if !self.dead_concepts.is_empty() {
-                    self.select_dead(before, dead, largest, some);
+                    self.select_dead(before, dead, largest_dead, some);
                 }
             }
             Ok(())
@@ -300,7 +300,7 @@ impl Trainer {
             }
             SaeKind::BatchTopK | SaeKind::Matryoshka | SaeKind::Vanilla => {
                 let bound = if self.settings.kind == SaeKind::Vanilla { 0.0 } else { bound };
-                above(before, bound, |concept| push(concept as u32, before[concept]));
+                for_each_place(before, |code| code > bound, |concept| push(concept as u32, before[concept]));
             }
             SaeKind::MatchingPursuit => {}
             SaeKind::JumpRelu => {
@@ -456,10 +456,12 @@ impl Trainer {
                         } else {
                             error.copy_from_slice(&done[(group - 1) * outputs..]);
                         }
+                        let first = index;
                         while index < range.end && (part.main.concepts[index] as usize) < end {
-                            add_scaled(error, atom(part.main.concepts[index]), part.main.codes[index]);
                             index += 1;
                         }
+                        let (concepts, codes) = (&part.main.concepts[first..index], &part.main.codes[first..index]);
+                        add_rows(error, concepts.len(), |place| (atom(concepts[place]), codes[place]));
                     }
                     let whole = &errors[(groups - 1) * outputs..];
                     part.squares += f64::from(dot(whole, whole));
@@ -619,26 +621,6 @@ impl Trainer {
         state.offset.step(adam, &gradient);
         Ok(())
     }
-}
-
-/// Calls `each` with the places of values above a bound. Most values are not.
-fn above(values: &[f32], bound: f32, mut each: impl FnMut(usize)) {
-    const CHUNK: usize = 16;
-    vectorised(
-        #[inline(always)]
-        || {
-            for (chunk, some) in values.chunks(CHUNK).enumerate() {
-                if some.iter().fold(0, |any, &value| any | u32::from(value > bound)) == 0 {
-                    continue;
-                }
-                for (index, &value) in some.iter().enumerate() {
-                    if value > bound {
-                        each(chunk * CHUNK + index);
-                    }
-                }
-            }
-        },
-    );
 }
 
 /// The batch and the state of a step, to begin anew from.

@@ -9,6 +9,10 @@ use super::step::Settings;
 use super::vectors::{Adam, add_scaled, dot};
 use crate::linalg::vectorised;
 
+/// How many times as fast as the other parameters the dictionary learns. Its rows keep the norm 1, while the weights of the encoder
+/// grow with the codes that they have to tell apart.
+pub(super) const DICTIONARY_RATE: f32 = 3.0;
+
 /// Consecutive concepts, which one thread changes.
 pub(super) struct Group<'a> {
     pub(super) first: usize,
@@ -36,6 +40,8 @@ impl Update<'_> {
         let groups = self.settings.groups.len();
         let scale = 2.0 / self.settings.batch_rows as f32;
         let dead_scale = scale * self.settings.dead_weight * self.dead_codes as f32 / (outputs / 2).max(1) as f32;
+        // Where rows are pursued it is all that learns.
+        let of_dictionary = if self.settings.pursues() { self.adam } else { self.adam.times(DICTIONARY_RATE) };
         let mut sum = vec![0.0_f32; columns];
         let (mut of_weights, mut of_atom) = (vec![0.0_f32; columns], vec![0.0_f32; outputs]);
         vectorised(
@@ -80,7 +86,7 @@ impl Update<'_> {
                     if !self.settings.pursues() {
                         group.encoder.step(self.adam, index, &of_weights);
                     }
-                    group.dictionary.step(self.adam, index, &of_atom);
+                    group.dictionary.step(of_dictionary, index, &of_atom);
                     group.scalars.step(self.adam, index, &of_scalars);
                     let atom = &mut group.dictionary.values[index * outputs..][..outputs];
                     let norm = dot(atom, atom).sqrt();

@@ -19,20 +19,55 @@ pub(super) fn dot(left: &[f32], right: &[f32]) -> f32 {
     for ((sum, left), right) in sums.iter_mut().zip(left_rest).zip(right_rest) {
         *sum += left * right;
     }
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for lane in 0..width {
-            sums[lane] += sums[lane + width];
-        }
+    // Halves of a fixed length each: they stay in registers.
+    let sums: [f32; LANES / 2] = halves(&sums);
+    let sums: [f32; LANES / 4] = halves(&sums);
+    let sums: [f32; LANES / 8] = halves(&sums);
+    let sums: [f32; LANES / 16] = halves(&sums);
+    let [sum]: [f32; LANES / 32] = halves(&sums);
+    sum
+}
+
+/// The sums of the first and the second half of some values.
+#[inline(always)]
+fn halves<const HALF: usize>(values: &[f32]) -> [f32; HALF] {
+    let mut sums = [0.0_f32; HALF];
+    for ((sum, left), right) in sums.iter_mut().zip(values).zip(&values[HALF..]) {
+        *sum = left + right;
     }
-    sums[0]
+    sums
 }
 
 /// Adds a multiple of a row to another.
 #[inline(always)]
 pub(super) fn add_scaled(sum: &mut [f32], row: &[f32], factor: f32) {
     sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+}
+
+/// How many columns of a sum of rows are in registers at a time.
+const WIDTH: usize = 128;
+
+/// Adds multiples of some rows to another, one after the other: with `count` calls of `at` for some columns at a time, whose sums
+/// are in registers until all rows were added.
+#[inline(always)]
+pub(super) fn add_rows<'a>(sum: &mut [f32], count: usize, at: impl Fn(usize) -> (&'a [f32], f32)) {
+    let (chunks, rest) = sum.as_chunks_mut::<WIDTH>();
+    let first = chunks.len() * WIDTH;
+    for (chunk, sum) in chunks.iter_mut().enumerate() {
+        let mut sums = *sum;
+        for index in 0..count {
+            let (row, factor) = at(index);
+            let row = &row[chunk * WIDTH..][..WIDTH];
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+        }
+        *sum = sums;
+    }
+    if !rest.is_empty() {
+        for index in 0..count {
+            let (row, factor) = at(index);
+            add_scaled(rest, &row[first..], factor);
+        }
+    }
 }
 
 /// A step of Adam (Kingma and Ba, 2015) at one moment of the training.
@@ -49,6 +84,11 @@ impl Adam {
     pub(super) const DECAY: (f32, f32) = (0.9, 0.999);
     /// What keeps the step finite.
     pub(super) const EPSILON: f32 = 1e-8;
+
+    /// The same step for parameters whose learning rate is a multiple of that of the others.
+    pub(super) fn times(self, multiple: f32) -> Self {
+        Self { rate: self.rate * multiple, ..self }
+    }
 
     /// The step of that number, from 0.
     pub(super) fn at(step: usize, rate: f64) -> Self {
@@ -81,6 +121,18 @@ mod tests {
         // m = .9 * .4 - .2 = .16, / .19; v = .999 * .016 + .004 = .019984, / .001999.
         let wanted = 0.9 - 0.1 * (0.16 / 0.19) / (0.019_984_f32 / 0.001_999).sqrt();
         assert!((value[0] - wanted).abs() < 1e-5, "{} {wanted}", value[0]);
+    }
+
+    #[test]
+    fn rows_are_added_as_one_after_the_other() {
+        for length in [0, 1, 100, 128, 130, 400] {
+            let rows: Vec<f32> = (0..3 * length).map(|index| (index as f32).sin()).collect();
+            let at = |index: usize| (&rows[index * length..][..length], 0.3 + index as f32);
+            let (mut one_by_one, mut together) = (vec![0.1; length], vec![0.1; length]);
+            (0..3).for_each(|index| add_scaled(&mut one_by_one, at(index).0, at(index).1));
+            add_rows(&mut together, 3, at);
+            assert!(together == one_by_one, "{length} columns");
+        }
     }
 
     #[test]
