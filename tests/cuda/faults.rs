@@ -3,11 +3,12 @@
 use std::process::{Command, ExitCode};
 
 /// What is run, the fault, and the checks that must find it.
-const FAULTS: [(&[&str], &str, &[&str]); 8] = [
+const FAULTS: [(&[&str], &str, &[&str]); 9] = [
     (&["parity", "--only", "llama"], "parity", &["parity/llama f32", "parity/llama bf16"]),
     (&["gradients", "--only", "llama"], "gradient", &["gradients/llama"]),
     (&["fits", "--only", "ica"], "fit", &["fits/ica components"]),
     (&["fits", "--only", "pca"], "fit", &["fits/pca components"]),
+    (&["fits", "--only", "sae"], "fit", &["fits/sae TopK", "fits/sae Gated"]),
     (&["steady", "--only", "bits"], "bits", &["steady/bits f32, batches of 100 tokens"]),
     (&["steady", "--only", "cancel"], "cancel", &["steady/cancel"]),
     (&["memory", "--only", "weights"], "formula", &["memory/weights"]),

@@ -72,10 +72,11 @@ fn pca(kit: &Kit, rows: &Activations) {
 
 /// Trains a sparse autoencoder of each kind. Hundreds of steps make rounding large in single weights, not in what is reconstructed.
 fn sae(kit: &Kit, rows: &Activations) {
+    let steps = if kit.is_large() { 200 } else { 40 };
     let kinds =
         [SaeKind::TopK, SaeKind::BatchTopK, SaeKind::Vanilla, SaeKind::JumpRelu, SaeKind::Gated, SaeKind::Matryoshka];
     for kind in kinds {
-        let options = SaeOptions { kind, k: 8, steps: 200, batch_rows: 256, ..SaeOptions::new(4 * CONCEPTS) };
+        let options = SaeOptions { kind, k: 8, steps, batch_rows: 256, ..SaeOptions::new(4 * CONCEPTS) };
         let fit = |options: &SaeOptions| Explainer::fit::<Sae>(rows, options, &Control::new()).unwrap();
         let on_device = SaeOptions { device: kit.device, ..options.clone() };
         let (ours, cpu) = (fit(&on_device), fit(&options));
