@@ -188,7 +188,9 @@ def run(language):
             "HF_HOME": str(temporary / "hub"), "HF_HUB_OFFLINE": "1",
             "OPENAI_BASE_URL": stand_ins.serve_chat(), "OPENAI_API_KEY": "stand-in", "NO_PROXY": "127.0.0.1",
         }
-        environment.pop("HF_HUB_CACHE", None)
+        # What make tells its own jobs is not for those of a page.
+        for name in ("HF_HUB_CACHE", "MAKEFLAGS", "MAKELEVEL"):
+            environment.pop(name, None)
         for program in found:
             compose(program)
         if language in TOGETHER:
