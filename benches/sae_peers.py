@@ -126,9 +126,12 @@ def sae_lens(atoms, rows, test, seed, rate):
         values = torch.from_numpy(test)
         with torch.no_grad():
             codes = sae.encode(values)
-            if threshold is not None:
-                codes = torch.relu(codes) * (codes > threshold)
             found = measures(codes, sae.decode(codes), test)
+            if threshold is not None:
+                # What it encodes with while it trains are the largest codes of a batch; a saved one has the threshold that it kept.
+                codes = torch.relu(codes) * (codes > threshold)
+                kept = measures(codes, sae.decode(codes), test)
+                found |= {f"{name} by threshold": kept[name] for name in ("fvu", "l0")}
         say("sae_lens", kind, seed, {**found, "mmcs": mmcs(atoms, sae.W_dec.detach().numpy()), "seconds": seconds})
 
 
