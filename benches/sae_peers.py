@@ -136,7 +136,7 @@ def sae_lens(atoms, rows, test, seed, rate):
 
 
 def interpreto(atoms, rows, test, seed):
-    from torch.utils.data import DataLoader, TensorDataset
+    from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
     from interpreto._vendor.overcomplete.sae import MpSAE, TopKSAE, train_sae
     from interpreto.concepts.methods.overcomplete import DeadNeuronsReanimationLoss
@@ -149,12 +149,14 @@ def interpreto(atoms, rows, test, seed):
             sae = TopKSAE(arguments.columns, nb_concepts=arguments.concepts, top_k=arguments.k, device="cpu")
         else:
             sae = MpSAE(arguments.columns, nb_concepts=arguments.concepts, k=arguments.k, device="cpu")
-        epochs = max(1, arguments.steps * arguments.batch // len(rows))
-        loader = DataLoader(TensorDataset(torch.from_numpy(rows)), batch_size=arguments.batch, shuffle=True)
+        data = TensorDataset(torch.from_numpy(rows))
+        # As many steps as the others, which need not be whole passes.
+        sampler = RandomSampler(data, num_samples=arguments.steps * arguments.batch)
+        loader = DataLoader(data, batch_size=arguments.batch, sampler=sampler)
         # What it reanimates by are pre-activations, which a pursuit has not.
         loss = DeadNeuronsReanimationLoss() if kind == "top_k" else lambda x, x_hat, *_: (x - x_hat).square().mean()
         begin = time.time()
-        train_sae(sae, loader, loss, torch.optim.Adam(sae.parameters(), lr=1e-3), nb_epochs=epochs, clip_grad=None,
+        train_sae(sae, loader, loss, torch.optim.Adam(sae.parameters(), lr=1e-3), nb_epochs=1, clip_grad=None,
                   monitoring=0, device="cpu")
         seconds = time.time() - begin
         sae.eval()

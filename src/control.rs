@@ -298,6 +298,21 @@ impl Control {
 }
 
 #[cfg(test)]
+impl Control {
+    /// Makes a control that cancels its call when so many steps of a stage are done.
+    pub(crate) fn cancelled_at(stage: Stage, done: u64) -> Self {
+        let control = Self::new();
+        let clone = control.clone();
+        control.set_callback(Some(Box::new(move |progress| {
+            if progress.stage == stage && progress.done >= done {
+                clone.cancel();
+            }
+        })));
+        control
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -103,8 +103,8 @@ impl SplitModel {
 }
 
 impl<'a> TextRows<'a> {
-    /// The rows of the same units at another split point of the model, such as those that a transcoder is to give. They share the texts; the
-    /// model runs anew for them.
+    /// The rows of the same units at another split point of the model, such as those that a transcoder is to give. They share the texts;
+    /// the model runs anew for them.
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] for a split point that is not there.
@@ -339,13 +339,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let checkpoint = Some(folder.path().join("training.safetensors"));
         let options = SaeOptions { checkpoint, checkpoint_every: 7, ..options };
-        let control = Control::new();
-        let clone = control.clone();
-        control.set_callback(Some(Box::new(move |progress| {
-            if progress.stage == Stage::Fit && progress.done >= 20 {
-                clone.cancel();
-            }
-        })));
+        let control = Control::cancelled_at(Stage::Fit, 20);
         let cancelled = model.text_rows(&texts[..], 0, &CollectOptions::default(), &control).unwrap();
         assert_eq!(fit(&cancelled, &options, &control).unwrap_err().code(), ErrorCode::Cancelled);
         assert_eq!(cancelled.tile(0, 1, &mut Vec::new()).unwrap_err().code(), ErrorCode::Cancelled);

@@ -285,13 +285,7 @@ fn a_fit_can_be_cancelled_in_any_stage() {
     for device in devices() {
         let backend = Backend::Device(device);
         for (stage, done) in [(Stage::Covariance, 0), (Stage::Covariance, 2048), (Stage::Fit, 0), (Stage::Fit, 3)] {
-            let control = Control::new();
-            let clone = control.clone();
-            control.set_callback(Some(Box::new(move |progress| {
-                if progress.stage == stage && progress.done >= done {
-                    clone.cancel();
-                }
-            })));
+            let control = Control::cancelled_at(stage, done);
             let error = ica::fit(&rows, &options, &backend, &control).err().unwrap();
             assert_eq!(error.code(), ErrorCode::Cancelled);
         }

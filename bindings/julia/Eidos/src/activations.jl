@@ -344,7 +344,8 @@ end
 
 Writes activations to a folder, which is made where missing, an explainer to a `.safetensors` file, an interpretation to
 a `.json` file, or a [`Report`](@ref) to an `.html` file; each file whole or not at all. Every language reads the first three,
-Julia with `open(Activations, folder)`, `open(Explainer, file)` and `open(Interpretation, file)`. Throws an [`EidosError`](@ref) of `:io`, or of `:busy` while another call writes into the folder.
+Julia with `open(Activations, folder)`, `open(Explainer, file)` and `open(Interpretation, file)`. Throws an
+[`EidosError`](@ref) of `:io`, or of `:busy` while another call writes into the folder.
 """
 function save(folder::AbstractString, acts::Activations; progress = nothing, control = nothing)
     use(acts.handle) do pointer

@@ -104,7 +104,7 @@ impl DeviceTrainer {
         rows: &[f32],
         wanted: &[f32],
         rate: f64,
-        begins_anew: bool,
+        restarts: bool,
     ) -> Result<Measured> {
         let what = what(&self.settings);
         let room = no_room(&what);
@@ -116,7 +116,7 @@ impl DeviceTrainer {
         for (silent, &count) in state.silent.iter_mut().zip(&counts) {
             *silent = if count > 0.0 { 0 } else { *silent + self.settings.batch_rows as u64 };
         }
-        if begins_anew && !self.dead_concepts.is_empty() {
+        if restarts && !self.dead_concepts.is_empty() {
             for restart in self.restart_dead(&pass).map_err(room)? {
                 state.silent[restart.concept] = 0;
             }

@@ -139,13 +139,7 @@ fn a_training_on_a_device_has_the_same_bits_again_and_where_it_goes_on_from_a_ch
 
             let path = folder.path().join(format!("{kind:?} {device:?}.safetensors"));
             let options = SaeOptions { checkpoint: Some(path.clone()), checkpoint_every: 25, ..options };
-            let control = Control::new();
-            let clone = control.clone();
-            control.set_callback(Some(Box::new(move |progress| {
-                if progress.stage == Stage::Fit && progress.done >= 25 {
-                    clone.cancel();
-                }
-            })));
+            let control = Control::cancelled_at(Stage::Fit, 25);
             assert_eq!(train(&rows, None, &options, &control).unwrap_err().code(), ErrorCode::Cancelled);
             let (resumed, resumed_report) = train(&rows, None, &options, &Control::new()).unwrap();
             assert!(bits(&resumed) == bits(&model) && resumed_report == report, "{kind:?} from a checkpoint");

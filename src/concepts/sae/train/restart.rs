@@ -2,7 +2,7 @@
 
 use super::state::SCALARS;
 use super::step::Settings;
-use super::vectors::dot;
+use super::vectors::{dot, normalise};
 use crate::concepts::sae::activation::Largest;
 
 /// What is read of a batch and of the concepts to let dead ones begin anew, wherever the steps are computed.
@@ -58,20 +58,16 @@ pub(super) fn restarts(
         for (&concept, &row) in dead.iter().zip(largest.find(&squares, dead.len(), false)) {
             let row = row as usize;
             is_taken[row] = true;
-            let atom: Vec<f32> = unit(lately.lacking(row, group).iter().map(|error| -error).collect());
-            let direction = if is_transcoder { unit(lately.centred(row).to_vec()) } else { atom.clone() };
-            let weights = direction.into_iter().map(|value| value * norm).collect();
+            let mut atom: Vec<f32> = lately.lacking(row, group).iter().map(|error| -error).collect();
+            normalise(&mut atom);
+            let mut weights = atom.clone();
+            if is_transcoder {
+                weights = lately.centred(row).to_vec();
+                normalise(&mut weights);
+            }
+            weights.iter_mut().for_each(|value| *value *= norm);
             restarts.push(Restart { concept: concept as usize, weights, atom, scalars });
         }
     }
     restarts
-}
-
-/// The row with the norm 1; zeros stay zeros.
-fn unit(mut row: Vec<f32>) -> Vec<f32> {
-    let norm = dot(&row, &row).sqrt();
-    if norm > 0.0 {
-        row.iter_mut().for_each(|value| *value /= norm);
-    }
-    row
 }

@@ -4,7 +4,7 @@ use super::options::SaeKind;
 use super::schedule::{Schedule, read_blocks};
 use super::state::{SCALARS, State, Trained};
 use super::step::Settings;
-use super::vectors::{add_scaled, dot};
+use super::vectors::{add_scaled, normalise};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::{RandomState, times_transposed, vectorised};
@@ -180,16 +180,6 @@ fn unit_rows(count: usize, columns: usize, mut next: impl FnMut() -> f32) -> Vec
     let mut values: Vec<f32> = (0..count * columns).map(|_| next()).collect();
     values.chunks_exact_mut(columns).for_each(normalise);
     values
-}
-
-fn normalise(row: &mut [f32]) {
-    let norm = vectorised(
-        #[inline(always)]
-        || dot(row, row).sqrt(),
-    );
-    if norm > 0.0 {
-        row.iter_mut().for_each(|value| *value /= norm);
-    }
 }
 
 /// What each concept's pre-activation says about the output: the direction in which the output goes with it.

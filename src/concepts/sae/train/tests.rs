@@ -115,13 +115,7 @@ fn a_training_has_the_same_bits_for_any_number_of_threads_and_where_it_goes_on_f
         // Cancelled after some steps, it writes its state, and goes on from it.
         let path = folder.join(format!("{kind:?}.safetensors"));
         let options = SaeOptions { checkpoint: Some(path.clone()), checkpoint_every: 25, ..small(kind) };
-        let control = Control::new();
-        let clone = control.clone();
-        control.set_callback(Some(Box::new(move |progress| {
-            if progress.stage == Stage::Fit && progress.done >= 25 {
-                clone.cancel();
-            }
-        })));
+        let control = Control::cancelled_at(Stage::Fit, 25);
         assert_eq!(train(&rows, None, &options, &control).unwrap_err().code(), ErrorCode::Cancelled);
         assert!(path.exists());
         let (resumed, resumed_report) = train(&rows, None, &options, &Control::new()).unwrap();

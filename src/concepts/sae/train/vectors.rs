@@ -3,6 +3,8 @@
 // A function is compiled with the vector instructions of its caller only where it is inlined into it.
 #![allow(clippy::inline_always)]
 
+use crate::linalg::vectorised;
+
 /// How many sums a product of two rows is made of, so that they are added in one order on every processor.
 const LANES: usize = 32;
 
@@ -36,6 +38,17 @@ fn halves<const HALF: usize>(values: &[f32]) -> [f32; HALF] {
         *sum = left + right;
     }
     sums
+}
+
+/// Gives a row the norm 1; zeros stay zeros.
+pub(super) fn normalise(row: &mut [f32]) {
+    let norm = vectorised(
+        #[inline(always)]
+        || dot(row, row).sqrt(),
+    );
+    if norm > 0.0 {
+        row.iter_mut().for_each(|value| *value /= norm);
+    }
 }
 
 /// Adds a multiple of a row to another.
